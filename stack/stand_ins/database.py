@@ -1,0 +1,28 @@
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def open_database(folder: Path, name: str, schema: str) -> sqlite3.Connection:
+    """Open, or create, `folder/name.db`; statements commit themselves unless inside `transaction`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(folder / f"{name}.db", isolation_level=None, cached_statements=256)
+    # What a killed process wrote is safe with the kernel; only a dying machine could lose it, and waiting for the
+    # disk on each message would make the stand-in slower than the system it serves.
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = OFF")
+    db.executescript(schema)
+    return db
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Commit on success, roll back on any error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
