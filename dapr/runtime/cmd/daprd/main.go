@@ -1,0 +1,6 @@
+// Command daprd is Dapr's sidecar with the components this project needs.
+package main
+
+import "github.com/dapr/dapr/cmd/daprd/app"
+
+func main() { app.Run() }
