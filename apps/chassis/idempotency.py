@@ -1,0 +1,103 @@
+"""The same POST twice has one effect: the key is written in the effect's own transaction."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from apps.chassis.codec import Codec
+from apps.chassis.database import Tx
+from apps.chassis.problems import ProblemError
+
+_MAX_KEY = 255
+_LOCK = text("SELECT pg_try_advisory_xact_lock(:lock)")
+_FIND = text("SELECT fingerprint, reply FROM idempotent_replies WHERE key = :key")
+_KEEP = text("INSERT INTO idempotent_replies (key, fingerprint, reply) VALUES (:key, :fingerprint, :reply)")
+
+
+class Replayed(Exception):  # noqa: N818  # no error: the answer is known already
+    """The request was done before; this is what it was answered."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class Once:
+    """One request under its Idempotency-Key; `reply` ends it."""
+
+    def __init__(self, tx: Tx, codec: Codec, key: UUID, fingerprint: bytes) -> None:
+        self._tx = tx
+        self._codec = codec
+        self._key = key
+        self._fingerprint = fingerprint
+
+    async def begin(self) -> None:
+        """Go on as the only request with this key; raise Replayed, or 409 while another is at it, or 422."""
+        lock = int.from_bytes(self._key.bytes[:8], signed=True)
+        # a transaction's advisory lock: a crash frees it, and there is no lease to run out
+        if not await self._tx.scalar(_LOCK, {"lock": lock}):
+            detail = "A request with this Idempotency-Key is in progress; try again shortly."
+            raise ProblemError(409, "request-in-progress", detail, {"Retry-After": "1"})
+        if kept := (await self._tx.execute(_FIND, {"key": self._key})).first():
+            if kept.fingerprint != self._fingerprint:
+                raise ProblemError(422, "idempotency-key-reused", "This Idempotency-Key was used with other content.")
+            raise Replayed(_restore(self._codec.open(kept.reply, f"idempotent_replies:{self._key}")))
+
+    async def reply(self, content: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """Keep the answer beside its effect, and return it."""
+        body = content.model_dump_json().encode()
+        return await self.reply_json(body, status, headers)
+
+    async def reply_json(self, body: bytes, status: int, headers: Mapping[str, str] | None = None) -> Response:
+        """Do as `reply` does, for a body that is JSON already."""
+        stored = {"status": status, "headers": dict(headers or {}), "body": body.decode()}
+        sealed = self._codec.seal(orjson.dumps(stored), f"idempotent_replies:{self._key}")
+        await self._tx.execute(_KEEP, {"key": self._key, "fingerprint": self._fingerprint, "reply": sealed})
+        return Response(body, status, dict(headers or {}), "application/json")
+
+
+async def _once(request: Request, tx: Tx) -> Once:
+    key = request.headers.get("idempotency-key", "").strip().strip('"')
+    if not key:
+        detail = "Send an Idempotency-Key header: a value of your own, the same when you try again."
+        raise ProblemError(400, "idempotency-key-required", detail)
+    if len(key) > _MAX_KEY or not key.isprintable():
+        raise ProblemError(400, "idempotency-key-invalid", f"An Idempotency-Key has at most {_MAX_KEY} characters.")
+    once = Once(tx, request.app.state.chassis.codec, _scoped(request, key), _fingerprint(await request.body()))
+    await once.begin()
+    return once
+
+
+OnceOnly = Annotated[Once, Depends(_once)]
+
+
+def _scoped(request: Request, key: str) -> UUID:
+    """Return the key as stored: bound to the caller and the route, and unreadable."""
+    subject: str = request.state.subject  # set by the route's access declaration, which FastAPI solves first
+    return UUID(bytes=hashlib.sha256(f"{subject}|{request.url.path}|{key}".encode()).digest()[:16])
+
+
+def _fingerprint(body: bytes) -> bytes:
+    """Hash the content, not its spelling: key order and white space do not matter."""
+    try:
+        canonical = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS) if body else b""
+    except orjson.JSONDecodeError:
+        canonical = body
+    return hashlib.sha256(canonical).digest()
+
+
+def _restore(stored: bytes) -> Response:
+    kept: dict[str, Any] = orjson.loads(stored)
+    headers = {**kept["headers"], "Idempotent-Replayed": "true"}
+    return Response(kept["body"].encode(), kept["status"], headers, "application/json")
+
+
+async def replay(_request: Request, replayed: Replayed) -> Response:
+    """Answer as before."""
+    return replayed.answer

@@ -1,0 +1,142 @@
+"""Events in: once per event and handler, one transaction per batch, and a bad event never blocks its neighbours."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from apps.chassis import dead_letters, outbox, telemetry
+from apps.chassis.database import Database, is_outage
+from apps.chassis.deliveries import Delivery
+from apps.chassis.sidecar import SidecarError
+from apps.contracts.base import Event
+
+EventHandler = Callable[[Event, AsyncSession], Awaitable[None]]
+BatchHandler = Callable[[Sequence[Event], AsyncSession], Awaitable[None]]
+
+# An event's own error may be a race with its neighbour: a few short tries settle that, more would hold up the topic.
+RETRY_DELAYS_S = (0.05, 0.25, 1.0)
+
+_CLAIM = text(
+    "INSERT INTO inbox (key) SELECT * FROM unnest(CAST(:keys AS uuid[])) ON CONFLICT DO NOTHING RETURNING key"
+)
+
+
+class OutageError(Exception):
+    """The trouble is not the events': the whole batch is to come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """The one handler of a topic in this service."""
+
+    event: type[Event]
+    handle: BatchHandler
+
+    def claim_key(self, event_id: str) -> UUID:
+        """Return the inbox key of *event_id*: opaque, since a topic's name may say too much."""
+        return UUID(bytes=hashlib.sha256(f"{self.event.topic}|{event_id}".encode()).digest()[:16])
+
+
+async def receive(database: Database, subscriber: Subscriber, deliveries: Sequence[Delivery]) -> None:
+    """Handle a batch durably, or raise OutageError with nothing done.
+
+    What can never succeed is stored as a dead letter in the batch's own transaction.
+    """
+    try:
+        broken = await _in_one_go(database, subscriber, deliveries)
+        for delivery in broken:
+            await _persist(database, subscriber, delivery)
+    except Exception as error:
+        if _is_technical(error):
+            raise OutageError from error
+        raise
+
+
+async def _in_one_go(database: Database, subscriber: Subscriber, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Handle all in one transaction; only when one fails pay for a savepoint each. Return those that failed."""
+    try:
+        async with database.transaction() as tx:
+            await _refuse_malformed(tx, database, subscriber, deliveries)
+            fresh = await _claim(tx, subscriber, deliveries)
+            if fresh:
+                await subscriber.handle([delivery.event for delivery in fresh if delivery.event], tx)
+            return []
+    except Exception as error:
+        if _is_technical(error):
+            raise
+        telemetry.log.warning("batch_failed", topic=subscriber.event.topic, size=len(deliveries), error=_name(error))
+    return await _one_by_one(database, subscriber, deliveries)
+
+
+async def _one_by_one(database: Database, subscriber: Subscriber, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    broken: list[Delivery] = []
+    async with database.transaction() as tx:
+        await _refuse_malformed(tx, database, subscriber, deliveries)
+        for delivery in deliveries:
+            if delivery.event and (error := await attempt(tx, subscriber, delivery)):
+                delivery.reason = _name(error)
+                broken.append(delivery)
+    return broken
+
+
+async def attempt(tx: AsyncSession, subscriber: Subscriber, delivery: Delivery) -> Exception | None:
+    """Claim and handle one event within a savepoint; return its own error, raise a technical one."""
+    recorded = outbox.mark(tx)
+    try:
+        async with tx.begin_nested():
+            if delivery.event and await _claim(tx, subscriber, [delivery]):
+                with telemetry.joined(delivery.event.traceparent, subscriber.event.topic):
+                    await subscriber.handle([delivery.event], tx)
+    except Exception as error:
+        outbox.rewind(tx, recorded)
+        if _is_technical(error):
+            raise
+        return error
+    return None
+
+
+async def _persist(database: Database, subscriber: Subscriber, delivery: Delivery) -> None:
+    """Try a failed event again by itself, with back-off; then keep it where people can see it."""
+    for delay in RETRY_DELAYS_S:
+        await asyncio.sleep(delay)
+        async with database.transaction() as tx:
+            error = await attempt(tx, subscriber, delivery)
+        if error is None:
+            return
+        delivery.reason = _name(error)
+    telemetry.log.error(
+        "event_dead_lettered", topic=subscriber.event.topic, event_id=delivery.id, reason=delivery.reason
+    )
+    async with database.transaction() as tx:
+        await dead_letters.add(tx, database.codec, subscriber.claim_key(delivery.id), delivery)
+
+
+async def _claim(tx: AsyncSession, subscriber: Subscriber, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Return the deliveries that nobody has handled; a batch that handles one right now is waited for."""
+    by_key = {subscriber.claim_key(delivery.id): delivery for delivery in deliveries if delivery.event}
+    if not by_key:
+        return []
+    # sorted, since two batches that hold the same keys in another order would deadlock
+    claimed = set(await tx.scalars(_CLAIM, {"keys": sorted(by_key)}))
+    return [delivery for key, delivery in by_key.items() if key in claimed]
+
+
+async def _refuse_malformed(
+    tx: AsyncSession, database: Database, subscriber: Subscriber, deliveries: Sequence[Delivery]
+) -> None:
+    for delivery in deliveries:
+        if delivery.event is None:
+            await dead_letters.add(tx, database.codec, subscriber.claim_key(delivery.id), delivery)
+
+
+def _is_technical(error: Exception) -> bool:
+    return is_outage(error) or isinstance(error, SidecarError | OutageError)
+
+
+def _name(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

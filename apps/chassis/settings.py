@@ -1,0 +1,70 @@
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar, NoReturn, Self
+
+from pydantic import Field, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EX_CONFIG = 78
+_EDGE_PORT = 3500
+
+
+def edge_method_url(app_id: str) -> str:
+    """Return where clients reach *app_id* through the edge of the local stack."""
+    port = _EDGE_PORT + int(os.environ.get("SIDECART_PORT_OFFSET", "0"))
+    return f"http://localhost:{port}/v1.0/invoke/{app_id}/method"
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told; a subclass adds its own under its own prefix (`ORDERS_...`)."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    service: ClassVar[str]
+
+    port: PositiveInt = Field(validation_alias="APP_PORT")
+    app_api_token: SecretStr = Field(validation_alias="APP_API_TOKEN", min_length=16)
+    sidecar_http_port: PositiveInt = Field(default=3500, validation_alias="DAPR_HTTP_PORT")
+    sidecar_token: SecretStr | None = Field(default=None, validation_alias="DAPR_API_TOKEN")
+    seams: Path | None = Field(default=None, validation_alias="SIDECART_SEAMS")
+    log_level: str = Field(default="INFO", validation_alias="LOG_LEVEL", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    token_issuer: str = Field(default_factory=lambda: edge_method_url("users"), validation_alias="TOKEN_ISSUER")
+
+    database_url: SecretStr | None = None
+    """Where the database is; without it the address is asked of the secret store, key `<service>-database-url`."""
+    database_pool: PositiveInt = 10
+    body_limit: PositiveInt = 1_048_576
+    """Bytes a request may carry; a batch of events may be larger (`event_body_limit`)."""
+    event_body_limit: PositiveInt = 16_777_216
+    outbox_poll: timedelta = timedelta(milliseconds=250)
+    outbox_batch: PositiveInt = 500
+    outbox_retention: timedelta = timedelta(hours=24)
+    inbox_retention: timedelta = timedelta(days=8)
+    idempotency_retention: timedelta = timedelta(days=2)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment; a wrong value ends the process with one line that names it."""
+        try:
+            return cls()  # pyright: ignore[reportCallIssue]  # the values come from the environment
+        except ValidationError as error:
+            refuse(cls, error)
+
+
+def variable(settings: type[ServiceSettings], location: str) -> str:
+    """Return the environment variable behind a field or alias."""
+    if location in settings.model_fields:
+        return f"{settings.model_config.get('env_prefix', '')}{location}".upper()
+    return location.upper()
+
+
+def refuse(settings: type[ServiceSettings], error: ValidationError) -> NoReturn:
+    """Say in one line which variable is wrong and where to correct it; never repeat its value."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = variable(settings, str(first["loc"][0]))
+    sys.stderr.write(
+        f"{settings.service}: setting {name}: {first['msg']}; "
+        f"correct it in the environment, or under env of {settings.service} in dapr/dapr.yaml\n"
+    )
+    sys.exit(EX_CONFIG)

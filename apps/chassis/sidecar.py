@@ -1,0 +1,173 @@
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import grpc
+import orjson
+from dapr.aio.clients import DaprClient
+from dapr.clients import BulkPublishEntry
+from dapr.clients.grpc._state import StateItem
+
+from apps.chassis import seams, telemetry
+from apps.chassis.outbox import Envelope
+from apps.chassis.settings import ServiceSettings
+
+_CLOUDEVENT = "application/cloudevents+json"
+# A backstop: the timeouts that an operator sets are YAML, and all shorter than this.
+_INVOKE_TIMEOUT = aiohttp.ClientTimeout(total=60)
+_TOO_OLD_CONNECTION_S = 30
+
+
+class SidecarError(Exception):
+    """The sidecar, or what lies behind it, did not do what was asked; trying again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What another service said."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body, decoded."""
+        return orjson.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A value in a state store with the etag it was read at."""
+
+    value: bytes
+    etag: str
+
+
+class Sidecar:
+    """All that a service says to the world goes through here: one gRPC channel, one HTTP pool, per process."""
+
+    def __init__(self, app_id: str, client: DaprClient, http: aiohttp.ClientSession) -> None:
+        self.app_id = app_id
+        self._dapr = client
+        self._http = http
+
+    @classmethod
+    async def connect(cls, settings: ServiceSettings) -> "Sidecar":
+        """Wait for the sidecar and connect; raise SidecarError when it does not come up in time."""
+        try:
+            # the SDK's constructor blocks on a health check; there is one per process, so one thread for it
+            client = await asyncio.to_thread(DaprClient)
+        except TimeoutError as error:
+            raise SidecarError("the sidecar did not become ready") from error
+        headers = {"dapr-api-token": settings.sidecar_token.get_secret_value()} if settings.sidecar_token else {}
+        http = aiohttp.ClientSession(
+            f"http://127.0.0.1:{settings.sidecar_http_port}",
+            headers=headers,
+            timeout=_INVOKE_TIMEOUT,
+            connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=_TOO_OLD_CONNECTION_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return cls(settings.service, client, http)
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await self._http.close()
+        await self._dapr.close()  # type: ignore[no-untyped-call]
+
+    async def publish(self, pubsub: str, topic: str, envelopes: Sequence[Envelope]) -> set[UUID]:
+        """Publish in order, each under its own id; return the ids that the broker did not accept."""
+        entries = [
+            BulkPublishEntry(
+                event=self._cloud_event(envelope),
+                content_type=_CLOUDEVENT,
+                entry_id=str(envelope.id),
+                metadata={"partitionKey": envelope.key},
+            )
+            for envelope in envelopes
+        ]
+        try:
+            response = await self._dapr.publish_events(pubsub, topic, entries)
+        except Exception as error:
+            raise SidecarError(f"publishing to {pubsub}/{topic} failed") from error
+        return {UUID(entry.entry_id) for entry in response.failed_entries}
+
+    def _cloud_event(self, envelope: Envelope) -> bytes:
+        event = {
+            "specversion": "1.0",
+            "id": str(envelope.id),
+            "source": self.app_id,
+            "type": envelope.topic,
+            "subject": envelope.key,
+            "datacontenttype": "application/json",
+            "data": orjson.Fragment(envelope.data),
+        }
+        if envelope.traceparent:
+            event["traceparent"] = envelope.traceparent
+        return orjson.dumps(event)
+
+    async def invoke(
+        self, app_id: str, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
+    ) -> Answer:
+        """Ask another service; any HTTP status is an answer, no answer is a SidecarError."""
+        headers = {"dapr-app-id": app_id}
+        if current := telemetry.traceparent():
+            headers["traceparent"] = current
+        try:
+            async with self._http.request(method, path, params=query, json=body, headers=headers) as response:
+                return Answer(response.status, await response.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise SidecarError(f"{app_id} could not be reached") from error
+
+    async def bind(self, name: str, operation: str, data: bytes, metadata: dict[str, str]) -> bytes:
+        """Call an output binding and return its answer; raise SidecarError when it fails."""
+        seams.before("binding")
+        try:
+            response = await self._dapr.invoke_binding(name, operation, data, metadata)
+        except grpc.aio.AioRpcError as error:
+            raise SidecarError(f"binding {name}: {error.details()}") from error
+        seams.after("binding")
+        return bytes(response.data)
+
+    async def get_documents(self, store: str, keys: Sequence[str]) -> dict[str, Document]:
+        """Read many documents in one call; those that do not exist are absent."""
+        try:
+            response = await self._dapr.get_bulk_state(store, list(keys))
+        except grpc.aio.AioRpcError as error:
+            raise SidecarError(f"reading from {store} failed") from error
+        broken = [item.error for item in response.items if item.error]
+        if broken:
+            raise SidecarError(f"reading from {store} failed")
+        return {item.key: Document(_bytes(item.data), item.etag) for item in response.items if item.data}
+
+    async def put_documents(self, store: str, documents: Mapping[str, bytes], ttl_s: int | None = None) -> None:
+        """Write documents, each by itself: not every store has transactions."""
+        metadata = {"contentType": "application/json"} | ({"ttlInSeconds": str(ttl_s)} if ttl_s else {})
+        items = [StateItem(key=key, value=value, metadata=metadata) for key, value in documents.items()]
+        try:
+            await self._dapr.save_bulk_state(store, items)
+        except grpc.aio.AioRpcError as error:
+            raise SidecarError(f"writing to {store} failed") from error
+
+    async def delete_document(self, store: str, key: str) -> None:
+        """Remove a document; one that does not exist is no error."""
+        try:
+            await self._dapr.delete_state(store, key)
+        except grpc.aio.AioRpcError as error:
+            raise SidecarError(f"deleting from {store} failed") from error
+
+    async def secret(self, name: str) -> str:
+        """Return a secret from the `secrets` store; raise SidecarError naming it when it cannot be had."""
+        try:
+            response = await self._dapr.get_secret("secrets", name)
+        except grpc.aio.AioRpcError as error:
+            raise SidecarError(f"secret {name} cannot be read from store secrets: {error.details()}") from error
+        value = response.secret.get(name)
+        if not value:
+            raise SidecarError(f"secret {name} is empty in store secrets")
+        return str(value)
+
+
+def _bytes(value: bytes | str) -> bytes:
+    return value.encode() if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""The facts services publish: all that they share about each other."""
