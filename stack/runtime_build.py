@@ -61,12 +61,14 @@ def cache_key(source: Path) -> str:
 def build(progress: Progress, source: Path = SOURCE) -> Path:
     """Return the folder with the built programs, from the cache when they are there; raises `RuntimeBuildError`."""
     entry = cache_root() / "runtime" / cache_key(source)
-    once(
-        entry,
-        lambda part: _compile(source, part, beside(entry, "log"), progress),
-        what="Dapr runtime",
-        progress=progress,
-    )
+    log = beside(entry, "log")
+    try:
+        once(entry, lambda part: _compile(source, part, log, progress), what="Dapr runtime", progress=progress)
+    except OSError as error:
+        raise RuntimeBuildError(
+            f"The cache in {cache_root()} cannot be used: {error}.\n"
+            "Free some disk, repair its permissions, or set SIDECART_CACHE to a folder of yours."
+        ) from error
     return entry / "bin"
 
 
@@ -91,10 +93,11 @@ def _compile(source: Path, part: Path, log: Path, progress: Progress) -> None:
         on_line=counted.add,
         heartbeat=lambda elapsed: progress(f"Dapr runtime: {counted} ({elapsed:.0f} s)"),
     )
-    if status != 0:
+    built = [part / "bin" / name for name in PROGRAMS]
+    if status != 0 or not all(program.is_file() for program in built):
         raise failure(f"Building the Dapr runtime {pinned.dapr}", log)
-    for name in PROGRAMS:
-        _flush(part / "bin" / name)
+    for program in built:
+        _flush(program)
 
 
 def _environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -34,7 +35,7 @@ def run_watched(
 ) -> int:
     """Run *command* and return its exit status; *heartbeat* gets the seconds elapsed, often enough to reassure."""
     started = time.monotonic()
-    with log.open("w", encoding="utf-8") as kept, _child(command, env, cwd) as child:
+    with log.open("w", encoding="utf-8") as kept, _terminable(), _child(command, env, cwd) as child:
         for line in _lines(child, lambda: heartbeat(time.monotonic() - started)):
             kept.write(line)
             kept.flush()
@@ -86,6 +87,24 @@ def _child(command: Sequence[str | Path], env: Mapping[str, str], cwd: Path) -> 
     finally:
         if child.stdout is not None:
             child.stdout.close()
+
+
+@contextmanager
+def _terminable() -> Generator[None]:
+    """Let a request to terminate, or a closed terminal, unwind as Ctrl-C does: by default it would orphan the child."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:
