@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -29,7 +29,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS")
 
     @asynccontextmanager
-    async def post_office(_: Starlette) -> AsyncIterator[None]:
+    async def post_office(_: Starlette) -> AsyncGenerator[None]:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: smtp.session(reception, account), sock=post)
         try:

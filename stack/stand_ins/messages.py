@@ -89,7 +89,8 @@ class Messages:
             self._db.execute("UPDATE messages SET view = ? WHERE id = ?", (view, key))
         stamp = datetime.fromtimestamp(at, UTC).isoformat()
         shown: dict[str, Any] = {"id": key, "at": stamp, "from": sender, "recipients": orjson.loads(recipients)}
-        return shown | orjson.loads(view)
+        shown.update(orjson.loads(view))
+        return shown
 
 
 def _source(to: str | None) -> tuple[str, tuple[str, ...]]:
