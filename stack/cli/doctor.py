@@ -1,0 +1,95 @@
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stack import ports, postgres, records, runtime, secrets_file, topology, valkey
+from stack.errors import StackError
+from stack.home import Home, current_home
+from stack.topology import App
+
+NEEDED_GIB = 2
+GIB = 1024**3
+Finding = tuple[str, bool, str]
+
+
+def doctor() -> None:
+    """Say what is here, what is missing, and what to do about it; exit 1 when something has to be done."""
+    home = current_home()
+    table = Table("", "what", "found", box=None)
+    findings = list(_findings(home))
+    for what, fine, said in findings:
+        table.add_row(Text("ok", style="green") if fine else Text("!!", style="red"), what, Text(said))
+    Console().print(table)
+    if not all(fine for _, fine, _ in findings):
+        raise StackError("something is missing: see the lines marked !!")
+
+
+def _findings(home: Home) -> Iterator[Finding]:
+    yield "Python", sys.version_info >= (3, 11), f"{sys.version.split()[0]} at {sys.executable}"
+    yield _asked("PostgreSQL", lambda: str(postgres.binary("postgres")))
+    yield _asked("Valkey", lambda: str(valkey.binary()))
+    yield _asked("Dapr runtime", _runtime)
+    yield _asked("topology", _app_ids)
+    yield _asked("secrets", lambda: _secrets(home))
+    yield "home", os.access(_existing(home), os.W_OK), f"{home.root}, port offset {home.offset}"
+    free = shutil.disk_usage(_existing(home)).free
+    yield "disk", free > NEEDED_GIB * GIB, f"{free / GIB:.1f} GiB free, {NEEDED_GIB} needed"
+    memory = psutil.virtual_memory().available
+    yield "memory", memory > NEEDED_GIB * GIB, f"{memory / GIB:.1f} GiB available, {NEEDED_GIB} needed"
+    yield _asked("ports", lambda: _ports(home))
+
+
+def _asked(what: str, question: Callable[[], str]) -> Finding:
+    try:
+        return what, True, question()
+    except StackError as error:
+        return what, False, str(error)
+
+
+def _runtime() -> str:
+    found = runtime.find_installed(lambda _: None)
+    if found:
+        return f"{found.version}, {found.origin}"
+    return "none installed: `sidecart up` uses its own, built once (about 4 minutes) and cached"
+
+
+def _app_ids() -> str:
+    plan = topology.load()
+    return f"{plan.file}: {', '.join(app.app_id for app in plan.apps)}"
+
+
+def _secrets(home: Home) -> str:
+    if not home.secrets.exists():
+        return "none yet: made at the first `sidecart up`"
+    secrets_file.check(home, secrets_file.load(home))
+    return str(home.secrets)
+
+
+def _ports(home: Home) -> str:
+    record = records.running(home)
+    if record:
+        return f"in use by this system (pid {record.pid})"
+    ports.refuse_taken_numbers({f"{app.app_id} {use}": home.port(port) for app in topology.load().apps for use, port in _fixed(app)})
+    return f"free, from {home.port(3500)} on"
+
+
+def _fixed(app: App) -> Iterator[tuple[str, int]]:
+    yield "daprd HTTP", app.dapr_http_port
+    yield "daprd gRPC", app.dapr_grpc_port
+    yield "daprd internal", app.dapr_internal_grpc_port
+    yield "daprd metrics", app.metrics_port
+    if app.app_port:
+        yield "app", app.app_port
+
+
+def _existing(home: Home) -> str:
+    folder = home.root
+    while not folder.exists():
+        folder = folder.parent
+    return str(folder)

@@ -1,0 +1,93 @@
+"""Where a system lives: its directory, its port offset and the checkout that it runs."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.errors import StackError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+HIGHEST_FIXED_PORT = 16379
+# A Unix socket's path holds 107 bytes; the longest of ours is data/postgres/.s.PGSQL.NNNNN.
+LONGEST_HOME = 75
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths below one `SIDECART_HOME`; nothing is created by asking for them."""
+
+    root: Path
+    offset: int
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets.json"
+
+    @property
+    def resources(self) -> Path:
+        return self.root / "resources"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config"
+
+    @property
+    def trust(self) -> Path:
+        return self.root / "trust"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def programs(self) -> Path:
+        return self.run / "programs"
+
+    @property
+    def starts(self) -> Path:
+        return self.run / "starts"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        return self.run / "supervisor.sock"
+
+    def port(self, fixed: int) -> int:
+        """Return *fixed* shifted by this system's offset."""
+        return fixed + self.offset
+
+    def log(self, name: str) -> Path:
+        """Return the file that holds everything *name* prints."""
+        return self.logs / f"{name}.log"
+
+    def make_directories(self) -> None:
+        """Create what is missing; only the owner may look inside, but a database user may pass through."""
+        for path in (self.root, self.resources, self.config, self.trust, self.data, self.programs, self.starts):
+            path.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(exist_ok=True)
+        # As root the database runs under a user of its own, which has to reach data/ without reading the rest.
+        passage = 0o711 if os.geteuid() == 0 else 0o700
+        for path in (self.root, self.data):
+            path.chmod(passage)
+        for path in (self.run, self.trust, self.logs):
+            path.chmod(0o700)
+
+
+def current_home() -> Home:
+    """Read the environment; raise `StackError` when a value in it cannot be used."""
+    raw = os.environ.get("SIDECART_PORT_OFFSET", "").strip() or "0"
+    if not raw.isascii() or not raw.isdigit() or int(raw) + HIGHEST_FIXED_PORT > 65535:
+        raise StackError(
+            f"SIDECART_PORT_OFFSET is {raw!r}: give a whole number from 0 to {65535 - HIGHEST_FIXED_PORT}, or unset it"
+        )
+    root = Path(os.environ.get("SIDECART_HOME") or "~/.sidecart").expanduser().absolute()
+    if len(os.fsencode(root)) > LONGEST_HOME:
+        raise StackError(f"SIDECART_HOME {root} is longer than {LONGEST_HOME} bytes: sockets need a shorter path")
+    return Home(root=root, offset=int(raw))

@@ -1,0 +1,52 @@
+"""What one supervised process is: its command, its environment and how to tell that it is ready."""
+
+import signal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+from stack.home import CHECKOUT, Home
+
+Kind = Literal["app", "sidecar", "server", "stand-in"]
+
+
+class Check(BaseModel):
+    """How readiness is asked; `port` is a real port, offset included."""
+
+    via: Literal["http", "postgres", "valkey"]
+    port: int
+    path: str = "/"
+
+
+class Program(BaseModel):
+    """A process that the supervisor keeps; written to run/programs, where launcher and commands read it."""
+
+    name: str
+    kind: Kind
+    argv: list[str]
+    env: dict[str, str] = {}
+    env_from_files: dict[str, str] = {}
+    cwd: str = str(CHECKOUT)
+    log: str
+    starts: str
+    parent_pid_file: str
+    user: str | None = None
+    # Sent by the kernel when the supervisor dies, whatever the cause: nothing outlives it.
+    death_signal: int = signal.SIGKILL
+    stop_signal: Literal["TERM", "INT"] = "TERM"
+    stop_wait_s: int = 15
+    ports: dict[str, int]
+    check: Check
+
+    def write(self, home: Home) -> Path:
+        """Store this under run/programs with mode 0600: its environment holds tokens."""
+        path = home.programs / f"{self.name}.json"
+        path.touch(mode=0o600)
+        path.write_text(self.model_dump_json())
+        return path
+
+
+def load_all(home: Home) -> list[Program]:
+    """Return every stored program by name; none when nothing was started."""
+    return [Program.model_validate_json(path.read_bytes()) for path in sorted(home.programs.glob("*.json"))]

@@ -1,0 +1,91 @@
+"""The YAML that running sidecars read: seeded from the checkout, then the operator's."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from stack.errors import StackError
+from stack.home import CHECKOUT, Home
+
+# Sidecars watch the first folder; a Configuration per app-id lies in the second.
+RESOURCE_FOLDERS = ("components/embedded", "dapr/subscriptions", "resiliency")
+CONFIG_FOLDER = "dapr/config"
+CARD_PROCESSOR_PORT = 8030
+_PLACEHOLDER = re.compile(r"\$\{(SIDECART_[A-Z_]+)\}")
+
+
+def seed(home: Home, *, reset: bool) -> list[str]:
+    """Bring the checkout's files home and return the names of those an operator has edited, which stay as they are.
+
+    A file that nobody touched follows the checkout; one that was edited or removed by hand stays so until *reset*.
+    """
+    manifest = home.data / "seeded.json"
+    seeded: dict[str, str] = {} if reset or not manifest.exists() else json.loads(manifest.read_text())
+    edited: list[str] = []
+    for target, text in _sources(home).items():
+        key = str(target.relative_to(home.root))
+        wanted = _digest(text)
+        present = _digest(target.read_text()) if target.exists() else None
+        if not reset and key in seeded and present != seeded[key]:
+            edited.append(key)
+            continue
+        if present != wanted:
+            _write(home, target, text)
+        seeded[key] = wanted
+    _remove_dropped(home, seeded, reset=reset)
+    manifest.write_text(json.dumps(seeded, indent=1))
+    return edited
+
+
+def fill_in(home: Home, text: str, origin: str) -> str:
+    """Replace each `${SIDECART_...}` that Dapr cannot take from the environment itself."""
+    values = {
+        "SIDECART_HOME": str(home.root),
+        "SIDECART_CARD_PROCESSOR_URL": f"http://127.0.0.1:{home.port(CARD_PROCESSOR_PORT)}",
+    }
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise StackError(f"{origin}: {match[0]} is unknown: there are {', '.join(values)}")
+        return values[match[1]]
+
+    # A comment may speak of a placeholder without meaning one.
+    return "\n".join(
+        line if line.lstrip().startswith("#") else _PLACEHOLDER.sub(value, line) for line in text.split("\n")
+    )
+
+
+def _sources(home: Home) -> dict[Path, str]:
+    found: dict[Path, str] = {}
+    for folder in (*RESOURCE_FOLDERS, CONFIG_FOLDER):
+        directory = home.config if folder == CONFIG_FOLDER else home.resources
+        for path in sorted((CHECKOUT / folder).glob("*.yaml")):
+            target = directory / path.name
+            if target in found:
+                raise StackError(f"{path}: another folder has a file of this name: rename one")
+            found[target] = fill_in(home, path.read_text(), str(path))
+    return found
+
+
+def _remove_dropped(home: Home, seeded: dict[str, str], *, reset: bool) -> None:
+    """Remove files that the checkout no longer has, unless they were edited; all strangers on *reset*."""
+    current = {str(path.relative_to(home.root)) for path in _sources(home)}
+    for path in [*home.resources.glob("*.yaml"), *home.config.glob("*.yaml")]:
+        key = str(path.relative_to(home.root))
+        untouched = key in seeded and _digest(path.read_text()) == seeded[key]
+        if key not in current and (reset or untouched):
+            path.unlink()
+    for key in seeded.keys() - current:
+        del seeded[key]
+
+
+def _write(home: Home, target: Path, text: str) -> None:
+    """Replace *target* in one step: a sidecar that watches never sees half a file."""
+    temporary = home.run / f"{target.name}.new"
+    temporary.write_text(text)
+    temporary.replace(target)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

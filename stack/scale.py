@@ -1,0 +1,61 @@
+"""More or fewer replicas of a service while the system runs: each with a sidecar of its own under one app-id."""
+
+from pathlib import Path
+
+from stack import ports, secrets_file, supervisor, topology
+from stack.errors import StackError
+from stack.home import Home
+from stack.keeper import STOP_DEADLINE_S
+from stack.program import Program, load_all
+from stack.progress import Progress
+from stack.records import Running
+from stack.services import Services, replica_name
+from stack.startup import await_ready
+from stack.supervisor import Supervisor
+
+# Ports of the next service begin 1 further and each replica moves by 100: nine fit below the next block.
+MOST = 9
+
+
+def scale(home: Home, record: Running, app_id: str, wanted: int, progress: Progress) -> None:
+    """Run *wanted* replicas of *app_id*; returns when the new ones are ready."""
+    app = topology.load(Path(record.topology)).app(app_id)
+    if not app.command:
+        raise StackError(f"{app_id} is a bare sidecar: only a service can be scaled")
+    if not 1 <= wanted <= MOST:
+        raise StackError(f"{app_id}={wanted}: give a number of replicas from 1 to {MOST}")
+    present = {program.name: program for program in load_all(home)}
+    have = max(number for number in range(1, MOST + 1) if replica_name(app_id, number) in present)
+    daprd = Path(present[f"{app_id}-daprd"].argv[0])
+    services = Services(home, topology.load(Path(record.topology)), daprd, secrets_file.load(home))
+    added = [program for number in range(have + 1, wanted + 1) for program in services.replica(app, number)]
+    removed = [replica_name(app_id, number) for number in range(wanted + 1, have + 1)]
+    if added:
+        _add(home, [*present.values()], added, progress)
+    for name in removed:
+        _remove(home, name)
+        progress.say(f"stopped: {name}")
+
+
+def _add(home: Home, present: list[Program], added: list[Program], progress: Progress) -> None:
+    ports.refuse_taken(added)
+    for program in added:
+        program.write(home)
+    supervisor.write_configuration(home, [*present, *added])
+    client = Supervisor(home)
+    for program in added:
+        client.add(program.name)
+        client.start(program.name)
+    await_ready(home, added, progress)
+
+
+def _remove(home: Home, name: str) -> None:
+    """Take a replica out of the middle of its work in an orderly way: the app drains through its sidecar."""
+    client = Supervisor(home)
+    for each in (name, f"{name}-daprd"):
+        client.stop([each], STOP_DEADLINE_S)
+        client.remove(each)
+        (home.programs / f"{each}.json").unlink(missing_ok=True)
+    supervisor.write_configuration(home, load_all(home))
+
+

@@ -1,0 +1,129 @@
+"""Apps and their sidecars as processes, from the topology; replicas are the same with ports moved by hundreds."""
+
+import sys
+from pathlib import Path
+
+from stack import environment, sentry
+from stack.home import Home
+from stack.program import Check, Program
+from stack.topology import App, Topology
+
+REPLICA_STEP = 100
+# Flag of daprd -> field of the run file; an absent field leaves daprd's own default.
+_FLAGS = {
+    "app-protocol": "app_protocol",
+    "app-max-concurrency": "app_max_concurrency",
+    "log-level": "log_level",
+    "max-body-size": "max_body_size",
+    "read-buffer-size": "read_buffer_size",
+    "enable-api-logging": "enable_api_logging",
+    "enable-app-health-check": "enable_app_health_check",
+    "app-health-check-path": "app_health_check_path",
+    "app-health-probe-interval": "app_health_probe_interval",
+    "app-health-probe-timeout": "app_health_probe_timeout",
+    "app-health-threshold": "app_health_threshold",
+}
+
+
+class Services:
+    """Builds the processes of one system's app-ids."""
+
+    def __init__(self, home: Home, topology: Topology, daprd: Path, secrets: dict[str, str]) -> None:
+        self._home, self._topology, self._daprd, self._secrets = home, topology, daprd, secrets
+
+    def replica(self, app: App, number: int = 1) -> list[Program]:
+        """Describe replica *number* of an app-id: its app, if it has one, and its sidecar."""
+        sidecar = self._sidecar(app, number)
+        return [self._app(app, number), sidecar] if app.command else [sidecar]
+
+    def _port(self, fixed: int, number: int) -> int:
+        return self._home.port(fixed) + REPLICA_STEP * (number - 1)
+
+    def _environment(self, app: App, number: int) -> dict[str, str]:
+        env = environment.common(self._home) | {
+            "APP_ID": app.app_id,
+            "DAPR_HTTP_PORT": str(self._port(app.dapr_http_port, number)),
+            "DAPR_GRPC_PORT": str(self._port(app.dapr_grpc_port, number)),
+        }
+        if app.app_port is not None:
+            # A bare sidecar is the public door: it asks for no token, its configuration says what it opens.
+            env |= {
+                "APP_PORT": str(self._port(app.app_port, number)),
+                "DAPR_API_TOKEN": self._secrets["dapr-api-token"],
+                "APP_API_TOKEN": self._secrets["app-api-token"],
+            }
+        return env | {name: _text(value) for name, value in app.env.items()}
+
+    def _app(self, app: App, number: int) -> Program:
+        name = replica_name(app.app_id, number)
+        port = self._port(app.app_port or 0, number)
+        command = [sys.executable if app.command[0] in {"python", "python3"} else app.command[0], *app.command[1:]]
+        return self._program(
+            name, "app", command, self._environment(app, number), {"http": port}, "/readyz",
+            cwd=(self._topology.file.parent / app.app_dir_path).resolve(),
+        )  # fmt: skip
+
+    def _sidecar(self, app: App, number: int) -> Program:
+        ports = {
+            "http": self._port(app.dapr_http_port, number),
+            "grpc": self._port(app.dapr_grpc_port, number),
+            "internal_grpc": self._port(app.dapr_internal_grpc_port, number),
+            "metrics": self._port(app.metrics_port, number),
+        }
+        options: dict[str, object] = {
+            "app-id": app.app_id,
+            "mode": "standalone",
+            "dapr-http-port": ports["http"],
+            "dapr-grpc-port": ports["grpc"],
+            "dapr-internal-grpc-port": ports["internal_grpc"],
+            "metrics-port": ports["metrics"],
+            "dapr-listen-addresses": app.api_listen_addresses or "127.0.0.1",
+            "dapr-internal-grpc-listen-address": "127.0.0.1",
+            "metrics-listen-address": "127.0.0.1",
+            "resources-path": self._home.resources,
+            "enable-mtls": True,
+            "sentry-address": sentry.address(self._home),
+            "control-plane-trust-domain": sentry.TRUST_DOMAIN,
+            "log-as-json": True,
+            "disable-builtin-k8s-secret-store": True,
+        }
+        if app.config_file_path:
+            options["config"] = self._home.config / Path(app.config_file_path).name
+        if app.app_port is not None:
+            options |= {"app-port": self._port(app.app_port, number), "app-channel-address": "127.0.0.1"}
+        stated = {flag: getattr(app, field) for flag, field in _FLAGS.items()}
+        options |= {flag: value for flag, value in stated.items() if value is not None}
+        env = self._environment(app, number)
+        return self._program(
+            replica_name(app.app_id, number) + "-daprd", "sidecar",
+            [str(self._daprd), *(f"--{flag}={_text(value)}" for flag, value in options.items())],
+            env, ports, "/v1.0/healthz", trust_anchors=True,
+        )  # fmt: skip
+
+    def _program(
+        self, name: str, kind: str, argv: list[str], env: dict[str, str], ports: dict[str, int], path: str,
+        *, cwd: Path | None = None, trust_anchors: bool = False,
+    ) -> Program:  # fmt: skip
+        home = self._home
+        return Program.model_validate({
+            "name": name,
+            "kind": kind,
+            "argv": argv,
+            "env": env,
+            "env_from_files": {"DAPR_TRUST_ANCHORS": str(sentry.trust_anchors(home))} if trust_anchors else {},
+            "log": str(home.log(name)),
+            "starts": str(home.starts / name),
+            "parent_pid_file": str(home.run / "supervisord.pid"),
+            "ports": ports,
+            "check": Check(via="http", port=ports["http"], path=path),
+            **({"cwd": str(cwd)} if cwd else {}),
+        })  # fmt: skip
+
+
+def replica_name(app_id: str, number: int) -> str:
+    """Return `orders` for the first replica, `orders-2` for the second."""
+    return app_id if number == 1 else f"{app_id}-{number}"
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,128 @@
+"""From nothing to ready: what comes up in which order, and what a failure on the way says."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from stack import (
+    databases,
+    keeper,
+    migrations,
+    ports,
+    postgres,
+    records,
+    resources,
+    runtime,
+    secrets_file,
+    sentry,
+    stand_in_programs,
+    topology,
+    valkey,
+)
+from stack.errors import StackError
+from stack.home import Home
+from stack.logs import reason
+from stack.program import Program
+from stack.progress import Progress
+from stack.readiness import ready_names
+from stack.services import Services
+from stack.supervisor import Supervisor
+
+READY_DEADLINE_S = 90.0
+POLL_S = 0.1
+# A process that was started this often without becoming ready will not become so by waiting.
+HOPELESS_STARTS = 4
+
+
+class Startup:
+    """One `sidecart up`: after `run`, all is ready and `supervisor` is the process to stay with."""
+
+    def __init__(self, home: Home, file: Path, progress: Progress) -> None:
+        self._home, self._progress = home, progress
+        self._topology = topology.load(file)
+        self.supervisor: subprocess.Popen[bytes] | None = None
+
+    @property
+    def watched(self) -> subprocess.Popen[bytes]:
+        """Return the supervisor that `run` started."""
+        if self.supervisor is None:
+            raise StackError("the supervisor was never started")
+        return self.supervisor
+
+    def run(self, *, reset: bool) -> None:
+        """Bring everything up; on a `StackError` the caller stops what was started."""
+        home = self._home
+        if killed := keeper.kill_leftovers(home):
+            self._progress.say(f"ended what a crashed run had left: {', '.join(killed)}")
+        record = records.begin(home, self._topology.file)
+        secrets = secrets_file.ensure(home)
+        for edited in resources.seed(home, reset=reset):
+            self._progress.say(f"{edited} was edited here and stays so (`sidecart up --reset` seeds it anew)")
+        # Ports first, with any runtime in the plan: nobody should wait for a build to hear that a port is taken.
+        ports.refuse_taken(self._programs(secrets, Path("daprd"), Path("sentry")))
+        with self._progress.stage("looking for the Dapr runtime"):
+            found = runtime.resolve(self._progress.say)
+        programs = self._programs(secrets, found.daprd, found.sentry)
+        with self._progress.stage("preparing PostgreSQL"):
+            postgres.prepare(home)
+        self.supervisor = keeper.start_supervisor(home, programs)
+        self._start_in_order(programs, secrets)
+        record.model_copy(update={"ready": True}).write(home)
+
+    def _programs(self, secrets: dict[str, str], daprd: Path, authority: Path) -> list[Program]:
+        home = self._home
+        services = Services(home, self._topology, daprd, secrets)
+        return [
+            postgres.program(home),
+            valkey.program(home, secrets["valkey-password"]),
+            sentry.program(home, authority),
+            *stand_in_programs.programs(home, secrets),
+            *(program for app in self._topology.apps for program in services.replica(app)),
+        ]
+
+    def _start_in_order(self, programs: list[Program], secrets: dict[str, str]) -> None:
+        """Servers and stand-ins; then sidecars while the databases are migrated; then the apps."""
+        base = [program for program in programs if program.kind in {"server", "stand-in"}]
+        sidecars = [program for program in programs if program.kind == "sidecar"]
+        apps = [program for program in programs if program.kind == "app"]
+        self._start(base)
+        with self._progress.stage("servers and stand-ins"):
+            self._await([program for program in base if program.kind == "server"])
+        with self._progress.stage("databases and migrations"):
+            databases.ensure(self._home, secrets)
+            self._start(sidecars)
+            migrations.run(self._home, self._topology.services, secrets)
+        self._start(apps)
+        with self._progress.stage("sidecars and apps"):
+            self._await(programs)
+
+    def _start(self, programs: list[Program]) -> None:
+        client = Supervisor(self._home)
+        for program in programs:
+            client.start(program.name)
+
+    def _await(self, programs: list[Program]) -> None:
+        await_ready(self._home, programs, self._progress)
+
+
+def await_ready(home: Home, programs: list[Program], progress: Progress) -> None:
+    """Return when all are ready; raise `StackError` naming the first that will not be, and its reason."""
+    waiting, limit = programs, time.monotonic() + READY_DEADLINE_S
+    while waiting:
+        ready = ready_names(home, waiting)
+        if ready:
+            progress.say(f"ready: {', '.join(sorted(ready))}")
+        waiting = [program for program in waiting if program.name not in ready]
+        for program in waiting:
+            _refuse_hopeless(home, program, overdue=time.monotonic() > limit)
+        if waiting:
+            time.sleep(POLL_S)
+
+
+def _refuse_hopeless(home: Home, program: Program, *, overdue: bool) -> None:
+    starts = records.starts(home, program.name)
+    count = starts.count if starts else 0
+    if not overdue and count < HOPELESS_STARTS:
+        return
+    what = f"is not ready after {READY_DEADLINE_S:.0f} s" if overdue else f"ended {count - 1} times in a row"
+    raise StackError(f"{program.name} {what}: {reason(home, program.name)}: see `sidecart logs {program.name}`")

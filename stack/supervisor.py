@@ -1,0 +1,149 @@
+"""The kept process supervisor: its configuration, and calls to it over its Unix socket."""
+
+import shlex
+import socket
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Iterable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+from stack import launch
+from stack.errors import StackError
+from stack.home import Home
+from stack.program import Program
+
+CALL_TIMEOUT_S = 10.0
+NOT_RUNNING, ALREADY_STARTED = 70, 60
+# Supervisor's state numbers of a process that is not there.
+GONE = {0, 100, 200}
+LAUNCHER = Path(launch.__file__)
+
+
+def write_configuration(home: Home, programs: Iterable[Program]) -> None:
+    """Write run/supervisord.conf; output goes straight to logs, so the supervisor carries none of it."""
+    sections = [
+        f"""[supervisord]
+nodaemon=true
+silent=true
+logfile={home.log("supervisord")}
+logfile_maxbytes=5MB
+logfile_backups=1
+pidfile={home.run}/supervisord.pid
+childlogdir={home.logs}
+umask=077
+
+[unix_http_server]
+file={home.supervisor_socket}
+chmod=0600
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+    ]
+    sections += [_section(home, program) for program in programs]
+    path = home.run / "supervisord.conf"
+    # A percent sign would be read as an expansion.
+    path.write_text("\n".join(sections).replace("%", "%%"))
+    path.chmod(0o600)
+
+
+def _section(home: Home, program: Program) -> str:
+    # startsecs=0: to the supervisor a start always succeeds, so it never gives up; the launcher spaces crashes out.
+    command = shlex.join(launcher_command(home.programs / f"{program.name}.json"))
+    return f"""[program:{program.name}]
+command={command}
+autostart=false
+autorestart=true
+startsecs=0
+stopsignal={program.stop_signal}
+stopwaitsecs={program.stop_wait_s}
+killasgroup=true
+stdout_logfile=NONE
+stderr_logfile=NONE
+"""
+
+
+def launcher_command(spec: Path) -> list[str]:
+    """Return the command that becomes the program of *spec*."""
+    return [sys.executable, "-I", "-S", str(LAUNCHER), str(spec)]
+
+
+class _Connection(HTTPConnection):
+    """HTTP over the supervisor's Unix socket, with a time limit: a stopped supervisor must not hang a command."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.host)
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: object) -> HTTPConnection:
+        """Ignore *host*, which a Unix socket has none of; one connection a call."""
+        del host
+        connection = _Connection("localhost", timeout=CALL_TIMEOUT_S)
+        connection.host = str(self._path)
+        return connection
+
+
+class Supervisor:
+    """Calls to the supervisor of one home; each failure is a `StackError`."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(home.supervisor_socket))
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call `supervisor.METHOD`."""
+        try:
+            return getattr(self._proxy.supervisor, method)(*arguments)
+        except (OSError, HTTPException) as error:
+            raise StackError(
+                f"the supervisor of {self._home.root} does not answer ({error}): is the system up? `sidecart up`"
+            ) from error
+
+    def answers(self) -> bool:
+        """Tell whether there is a supervisor to talk to."""
+        try:
+            self.call("getState")
+        except StackError:
+            return False
+        return True
+
+    def start(self, name: str) -> None:
+        """Start *name* without waiting; one that runs already is left alone."""
+        self._tolerate(ALREADY_STARTED, "startProcess", name, False)
+
+    def stop(self, names: Iterable[str], deadline_s: float) -> None:
+        """Ask all *names* to stop at once and wait; the supervisor kills what takes longer than its own limit."""
+        waiting = list(names)
+        for name in waiting:
+            self._tolerate(NOT_RUNNING, "stopProcess", name, False)
+        limit = time.monotonic() + deadline_s
+        while waiting := [name for name in waiting if self.call("getProcessInfo", name)["state"] not in GONE]:
+            if time.monotonic() > limit:
+                raise StackError(f"{', '.join(waiting)} did not stop within {deadline_s:.0f} s")
+            time.sleep(0.05)
+
+    def add(self, name: str) -> None:
+        """Take *name* from the rewritten configuration."""
+        self.call("reloadConfig")
+        self.call("addProcessGroup", name)
+
+    def remove(self, name: str) -> None:
+        """Forget the stopped *name*."""
+        self.call("removeProcessGroup", name)
+
+    def _tolerate(self, fault: int, method: str, *arguments: Any) -> None:
+        try:
+            self.call(method, *arguments)
+        except xmlrpc.client.Fault as error:
+            if error.faultCode != fault:
+                raise StackError(f"supervisor: {method} {arguments[0]}: {error.faultString}") from error
