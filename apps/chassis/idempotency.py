@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import orjson
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from apps.chassis.codec import Codec
 from apps.chassis.database import Tx
@@ -28,26 +30,40 @@ class Replayed(Exception):  # noqa: N818  # no error: the answer is known alread
         self.answer = answer
 
 
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """What a caller called one POST, and what it asked; for routes that open their transactions themselves."""
+
+    codec: Codec
+    key: UUID
+    fingerprint: bytes
+
+    async def recall(self, tx: AsyncSession) -> None:
+        """Raise Replayed where this was done before, or 422 where the key named other content; claim nothing."""
+        if kept := (await tx.execute(_FIND, {"key": self.key})).first():
+            if kept.fingerprint != self.fingerprint:
+                raise ProblemError(422, "idempotency-key-reused", "This Idempotency-Key was used with other content.")
+            raise Replayed(_restore(self.codec.open(kept.reply, f"idempotent_replies:{self.key}")))
+
+    async def begin(self, tx: AsyncSession) -> "Once":
+        """Go on as the only request with this key; raise Replayed, or 409 while another is at it, or 422."""
+        lock = int.from_bytes(self.key.bytes[:8], signed=True)
+        # a transaction's advisory lock: a crash frees it, and there is no lease to run out
+        if not await tx.scalar(_LOCK, {"lock": lock}):
+            detail = "A request with this Idempotency-Key is in progress; try again shortly."
+            raise ProblemError(409, "request-in-progress", detail, {"Retry-After": "1"})
+        await self.recall(tx)
+        return Once(tx, self.codec, self.key, self.fingerprint)
+
+
 class Once:
     """One request under its Idempotency-Key; `reply` ends it."""
 
-    def __init__(self, tx: Tx, codec: Codec, key: UUID, fingerprint: bytes) -> None:
+    def __init__(self, tx: AsyncSession, codec: Codec, key: UUID, fingerprint: bytes) -> None:
         self._tx = tx
         self._codec = codec
         self._key = key
         self._fingerprint = fingerprint
-
-    async def begin(self) -> None:
-        """Go on as the only request with this key; raise Replayed, or 409 while another is at it, or 422."""
-        lock = int.from_bytes(self._key.bytes[:8], signed=True)
-        # a transaction's advisory lock: a crash frees it, and there is no lease to run out
-        if not await self._tx.scalar(_LOCK, {"lock": lock}):
-            detail = "A request with this Idempotency-Key is in progress; try again shortly."
-            raise ProblemError(409, "request-in-progress", detail, {"Retry-After": "1"})
-        if kept := (await self._tx.execute(_FIND, {"key": self._key})).first():
-            if kept.fingerprint != self._fingerprint:
-                raise ProblemError(422, "idempotency-key-reused", "This Idempotency-Key was used with other content.")
-            raise Replayed(_restore(self._codec.open(kept.reply, f"idempotent_replies:{self._key}")))
 
     async def reply(self, content: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         """Keep the answer beside its effect, and return it."""
@@ -62,16 +78,23 @@ class Once:
         return Response(body, status, dict(headers or {}), "application/json")
 
 
-async def _once(request: Request, tx: Tx) -> Once:
+async def _key(request: Request) -> IdempotencyKey:
     key = request.headers.get("idempotency-key", "").strip().strip('"')
     if not key:
         detail = "Send an Idempotency-Key header: a value of your own, the same when you try again."
         raise ProblemError(400, "idempotency-key-required", detail)
     if len(key) > _MAX_KEY or not key.isprintable():
         raise ProblemError(400, "idempotency-key-invalid", f"An Idempotency-Key has at most {_MAX_KEY} characters.")
-    once = Once(tx, request.app.state.chassis.codec, _scoped(request, key), _fingerprint(await request.body()))
-    await once.begin()
-    return once
+    codec: Codec = request.app.state.chassis.codec
+    return IdempotencyKey(codec, _scoped(request, key), _fingerprint(await request.body()))
+
+
+# For a route that calls out between transactions: `recall` before, `begin` in the transaction of the effect.
+Keyed = Annotated[IdempotencyKey, Depends(_key)]
+
+
+async def _once(key: Keyed, tx: Tx) -> Once:
+    return await key.begin(tx)
 
 
 OnceOnly = Annotated[Once, Depends(_once)]
