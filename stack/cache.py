@@ -56,11 +56,12 @@ def _lock(path: Path, what: str, progress: Progress) -> Generator[None]:
         started = time.monotonic()
         told = None
         while not _try_lock(file):
+            # before the first word, too: the holder writes its number just after it gets the lock
+            time.sleep(POLL_S)
             now = time.monotonic()
             if told is None or now - told >= HEARTBEAT_S:
                 progress(f"{what}: waiting for process {_holder(path)}, which is at it ({now - started:.0f} s so far)")
                 told = now
-            time.sleep(POLL_S)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -76,5 +77,4 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def _holder(path: Path) -> str:
-    # the holder writes its number just after it gets the lock
     return path.read_text(encoding="utf-8").strip() or "unknown"
