@@ -2,9 +2,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from apps.chassis import events, housekeeping, idempotency, jobs, operations, problems, seams, telemetry, tokens
@@ -134,3 +134,12 @@ async def _start_background(stack: AsyncExitStack, service: Service, chassis: Ch
         await asyncio.gather(*tasks, return_exceptions=True)
 
     stack.push_async_callback(stop)
+
+
+def _here(request: Request) -> Chassis:
+    chassis: Chassis = request.app.state.chassis
+    return chassis
+
+
+Here = Annotated[Chassis, Depends(_here)]
+"""For routes that call the outside: they open their own short transactions around it."""

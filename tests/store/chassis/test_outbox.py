@@ -1,0 +1,153 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from apps.chassis import outbox
+from apps.chassis.codec import PlainCodec
+from apps.chassis.database import Database
+from apps.chassis.relay import Relay
+from tests.store.chassis.conftest import Broker, Followed, Happened, count
+
+FAST = timedelta(milliseconds=20)
+
+
+def relay_for(database: Database, broker: Broker, poll: timedelta = FAST) -> Relay:
+    relay = Relay(database.engine, broker, PlainCodec(), poll=poll, batch=3)
+    database.on_commit = relay.wake
+    return relay
+
+
+async def drain(relay: Relay, database: Database) -> int:
+    async with database.engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        return await relay.drain(connection)
+
+
+async def record(database: Database, *names: str) -> None:
+    async with database.transaction() as tx:
+        for number, name in enumerate(names, start=1):
+            outbox.record(tx, Happened(name=name, sequence=number))
+
+
+async def until_published(broker: Broker, expected: int) -> None:
+    async with asyncio.timeout(10):
+        while len(broker.published) < expected:
+            await asyncio.sleep(0.005)
+
+
+async def test_what_is_rolled_back_is_never_published(database: Database, broker: Broker) -> None:
+    with pytest.raises(RuntimeError):
+        async with database.transaction() as tx:
+            outbox.record(tx, Happened(name="undone", sequence=1))
+            await tx.execute(text("INSERT INTO effects VALUES ('undone')"))
+            raise RuntimeError
+    assert await drain(relay_for(database, broker), database) == 0
+    assert (broker.published, await count(database, "effects")) == ([], 0)
+
+
+async def test_facts_leave_in_the_order_they_were_recorded_and_once(database: Database, broker: Broker) -> None:
+    names = [str(number) for number in range(10)]
+    await record(database, *names)
+    relay = relay_for(database, broker)
+    await drain(relay, database)
+    await drain(relay, database)
+    assert [item.key for item in broker.published] == names
+
+
+async def test_a_crash_between_publish_and_mark_publishes_again_under_the_same_id(
+    database: Database, broker: Broker
+) -> None:
+    await record(database, "a", "b")
+    relay = relay_for(database, broker)
+    await drain(relay, database)
+    async with database.transaction() as tx:  # what the crash would have left
+        await tx.execute(text("UPDATE outbox SET published_at = NULL"))
+    await drain(relay, database)
+    first, second = broker.published[:2], broker.published[2:]
+    assert [item.id for item in first] == [item.id for item in second]
+
+
+async def test_a_rejected_fact_stays_and_its_neighbours_go(database: Database, broker: Broker) -> None:
+    broker.refuse = {"b"}
+    await record(database, "a", "b", "c")
+    relay = relay_for(database, broker)
+    assert await drain(relay, database) == 1
+    broker.refuse = set()
+    assert await drain(relay, database) == 0
+    assert [item.key for item in broker.published] == ["a", "c", "b"]
+
+
+async def test_a_destination_that_is_away_does_not_hold_up_another(database: Database, broker: Broker) -> None:
+    broker.fail_topics = {"happened"}
+    async with database.transaction() as tx:
+        for number in range(1, 8):  # more than a batch of the failing one stands in front
+            outbox.record(tx, Happened(name="stuck", sequence=number))
+        outbox.record(tx, Followed(name="goes", sequence=1))
+    assert await drain(relay_for(database, broker), database) == 7
+    assert [item.key for item in broker.published] == ["goes"]
+
+
+async def test_a_commit_wakes_the_relay_before_its_poll_is_due(database: Database, broker: Broker) -> None:
+    relay = relay_for(database, broker, poll=timedelta(seconds=60))
+    task = asyncio.create_task(relay.run())
+    async with asyncio.timeout(10):
+        while not relay.leading:
+            await asyncio.sleep(0.005)
+        await record(database, "at once")
+        await until_published(broker, 1)
+    task.cancel()
+
+
+async def test_one_relay_leads_and_another_takes_over(database: Database, broker: Broker) -> None:
+    relays = [relay_for(database, broker) for _ in range(3)]
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    await record(database, "first")
+    await until_published(broker, 1)
+    leading = [relay.leading for relay in relays]
+    assert sum(leading) == 1
+    tasks[leading.index(True)].cancel()
+    await record(database, "second")
+    await until_published(broker, 2)
+    assert [item.key for item in broker.published] == ["first", "second"]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_the_relay_outlives_a_lost_database_session(database: Database, broker: Broker) -> None:
+    relay = relay_for(database, broker)
+    task = asyncio.create_task(relay.run())
+    await record(database, "before")
+    await until_published(broker, 1)
+    async with database.transaction() as tx:
+        await tx.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    await record_until_it_works(database, "after")
+    await until_published(broker, 2)
+    task.cancel()
+
+
+async def record_until_it_works(database: Database, name: str) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await record(database, name)
+            except Exception:  # noqa: BLE001  # pooled sessions were cut with the rest
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+
+async def test_a_fact_keeps_the_trace_of_what_caused_it(database: Database, broker: Broker) -> None:
+    cause = Happened(name="cause", sequence=1)
+    cause.arrived_with("00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    async with database.transaction() as tx:
+        outbox.record(tx, Followed(name="effect", sequence=1), caused_by=cause)
+    await drain(relay_for(database, broker), database)
+    assert broker.published[0].traceparent == cause.traceparent
