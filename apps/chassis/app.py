@@ -16,7 +16,7 @@ from apps.chassis.jobs import Jobs
 from apps.chassis.middleware import Shell
 from apps.chassis.problems import Problem
 from apps.chassis.relay import Relay
-from apps.chassis.settings import ServiceSettings
+from apps.chassis.settings import MisconfiguredError, ServiceSettings, end
 from apps.chassis.sidecar import Sidecar
 from apps.chassis.tokens import KeySource, Tokens
 
@@ -71,7 +71,10 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
-            app.state.chassis = await _assemble(stack, service, settings)
+            try:
+                app.state.chassis = await _assemble(stack, service, settings)
+            except MisconfiguredError as error:
+                end(service.name, error)
             await _start_background(stack, service, app.state.chassis)
             telemetry.log.info("service_started")
             yield
@@ -136,7 +139,7 @@ async def _start_background(stack: AsyncExitStack, service: Service, chassis: Ch
     stack.push_async_callback(stop)
 
 
-def _here(request: Request) -> Chassis:
+async def _here(request: Request) -> Chassis:
     chassis: Chassis = request.app.state.chassis
     return chassis
 

@@ -11,6 +11,10 @@ EX_CONFIG = 78
 _EDGE_PORT = 3500
 
 
+class MisconfiguredError(Exception):
+    """Something this service was given is wrong, and waiting will not mend it; the text names it and the remedy."""
+
+
 def edge_method_url(app_id: str) -> str:
     """Return where clients reach *app_id* through the edge of the local stack."""
     port = _EDGE_PORT + int(os.environ.get("SIDECART_PORT_OFFSET", "0"))
@@ -68,3 +72,10 @@ def refuse(settings: type[ServiceSettings], error: ValidationError) -> NoReturn:
         f"correct it in the environment, or under env of {settings.service} in dapr/dapr.yaml\n"
     )
     sys.exit(EX_CONFIG)
+
+
+def end(service: str, error: MisconfiguredError) -> NoReturn:
+    """Say in one line what is wrong and end the process at once: a server that unwinds would add its traceback."""
+    sys.stderr.write(f"{service}: {error}\n")
+    sys.stderr.flush()
+    os._exit(EX_CONFIG)
