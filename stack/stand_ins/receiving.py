@@ -14,9 +14,12 @@ from stack.stand_ins.problems import as_json, problem, refuse
 
 
 def carries(request: Request, token: str) -> bool:
-    """Tell whether the request bears *token*; an empty one admits everybody."""
-    offered = request.headers.get("authorization", "")
-    return not token or hmac.compare_digest(offered.encode(), f"Bearer {token}".encode())
+    """Tell whether the request bears *token*, an empty one admitting everybody.
+
+    Dapr's http binding sends its securityToken just as it is, so the word `Bearer` may be absent.
+    """
+    offered = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return not token or hmac.compare_digest(offered.encode(), token.removeprefix("Bearer ").encode())
 
 
 def text_of(body: bytes) -> tuple[str, dict[str, Any]]:
