@@ -1,0 +1,66 @@
+# `make help` lists what there is. The two that matter: `make up` and `make test`.
+SHELL := /bin/sh
+PYTHON ?= python3
+CACHE := $(or $(SIDECART_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sidecart)
+UV := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
+RUN := .venv/bin
+SUITE := tests/unit tests/contract tests/store tests/e2e tests/chaos
+TESTS ?= $(SUITE)
+
+.PHONY: help up down status test test-fast check format demo bench soak schemas clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: .venv/.synced ## Start the whole system and keep it up; DETACH=1 returns when it is ready
+	@$(RUN)/sidecart up $(if $(DETACH),--detach)
+
+down: .venv/.synced ## Stop everything that `make up` started
+	@$(RUN)/sidecart down
+
+status: .venv/.synced ## Show each process: pid, ready, ports, restarts, uptime
+	@$(RUN)/sidecart status
+
+test: .venv/.synced ## Run every test but the full sizes; TESTS=path for a part
+	@$(RUN)/pytest -m "not soak and not bench" $(TESTS)
+
+test-fast: .venv/.synced ## Run what needs no running system: unit and contract tests
+	@$(RUN)/pytest tests/unit tests/contract
+
+check: .venv/.synced ## Lint, types, imports, formats, lock file
+	@$(UV) lock --check --quiet || { echo "uv.lock is stale: run 'uv lock' and commit it"; exit 1; }
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/pyright
+	$(RUN)/lint-imports --no-cache
+	$(RUN)/yamllint --strict .
+
+format: .venv/.synced ## Put the sources into their one format
+	@$(RUN)/ruff check --fix . && $(RUN)/ruff format .
+
+demo: .venv/.synced ## Take a client's tour through the running system, printing each call
+	@$(RUN)/sidecart demo
+
+bench: .venv/.synced ## Measure this machine's limits and the system against them, in one run
+	@$(RUN)/python -m tests.bench
+
+soak: .venv/.synced ## Run the tests at their full sizes; takes hours
+	@$(RUN)/pytest -m soak tests
+
+schemas: .venv/.synced ## Write the events' golden schemas anew, to be reviewed
+	@$(RUN)/python -m tests.contract.test_events
+
+clean: ## Remove what was installed into the checkout; data and caches elsewhere stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sidecart needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing the locked Python packages into .venv ..."
+	@UV_PYTHON=$(PYTHON) $(UV) sync --locked --all-extras --compile-bytecode --quiet
+	@touch $@
+
+$(CACHE)/uv/bin/uv:
+	@echo "Installing uv, which installs everything else ..."
+	@$(PYTHON) -m venv $(CACHE)/uv || { echo "Python's venv is missing: install it (Debian: apt-get install python3-venv)"; rm -rf $(CACHE)/uv; exit 1; }
+	@$(CACHE)/uv/bin/pip install --quiet --disable-pip-version-check uv
