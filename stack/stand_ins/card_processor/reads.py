@@ -9,7 +9,7 @@ from stack.stand_ins.card_processor.errors import invalid
 
 _LIST: Final = frozenset({"limit", "starting_after", "ending_before", "created"})
 _TERM: Final = re.compile(
-    r"""\s*(?:metadata\[(['"])(?P<key>[^'"]+)\1\]|(?P<field>status|currency))\s*:\s*(['"])(?P<value>[^'"]*)\4\s*"""
+    r"""\s*(?:metadata\[(['"])(?P<key>[^'"]+)\1\]|(?P<field>status|currency))\s*:\s*(['"])(?P<value>(?:(?!\4).)*)\4\s*"""
 )
 
 

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+import stripe
 
 from tests.support.stand_ins import StandIn, running
 
@@ -54,3 +55,9 @@ def processor_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stan
 def processor(processor_process: StandIn) -> StandIn:
     processor_process.call("DELETE", "/faults")
     return processor_process
+
+
+@pytest.fixture
+def shop(processor: StandIn) -> stripe.StripeClient:
+    """The official SDK, without retries of its own."""
+    return stripe.StripeClient("sk_test_tests", base_addresses={"api": processor.url}, max_network_retries=0)
