@@ -37,7 +37,8 @@ def ensure(home: Home, secrets: dict[str, str]) -> None:
             with connect(home, database) as inside:
                 inside.execute(_rights(owner, runtime))
     except psycopg.Error as error:
-        raise StackError(f"postgres: databases and roles could not be ensured: {' '.join(str(error).split())}") from error
+        said = " ".join(str(error).split())
+        raise StackError(f"postgres: databases and roles could not be ensured: {said}") from error
 
 
 def _ownership() -> dict[str, tuple[str, str]]:
@@ -75,13 +76,13 @@ def _shut_out(server: psycopg.Connection) -> None:
 
 def _rights(owner: str, runtime: str) -> Composed:
     """Give the schema to *owner*; *runtime* reads and writes rows of what the owner makes, and makes nothing."""
+    schema = SQL("ALTER SCHEMA public OWNER TO {owner}; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    rows = SQL(
+        "GRANT USAGE ON SCHEMA public TO {runtime};"
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public"
+        " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {runtime};"
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {runtime}"
+    )
     names = {"owner": Identifier(owner), "runtime": Identifier(runtime)}
-    statements = ["ALTER SCHEMA public OWNER TO {owner}", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"]
-    if owner != runtime:
-        default = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT "
-        statements += [
-            "GRANT USAGE ON SCHEMA public TO {runtime}",
-            default + "SELECT, INSERT, UPDATE, DELETE ON TABLES TO {runtime}",
-            default + "USAGE, SELECT ON SEQUENCES TO {runtime}",
-        ]
-    return SQL("; ").join(SQL(statement).format(**names) for statement in statements)
+    parts = [schema.format(**names)] + ([rows.format(**names)] if owner != runtime else [])
+    return SQL("; ").join(parts)

@@ -8,6 +8,7 @@ from stack.errors import StackError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 HIGHEST_FIXED_PORT = 16379
+HIGHEST_OFFSET = 65535 - HIGHEST_FIXED_PORT
 # A Unix socket's path holds 107 bytes; the longest of ours is data/postgres/.s.PGSQL.NNNNN.
 LONGEST_HOME = 75
 
@@ -21,42 +22,52 @@ class Home:
 
     @property
     def secrets(self) -> Path:
+        """The file of the `secrets` store."""
         return self.root / "secrets.json"
 
     @property
     def resources(self) -> Path:
+        """The one folder that every sidecar watches."""
         return self.root / "resources"
 
     @property
     def config(self) -> Path:
+        """A Configuration per app-id, and Sentry's."""
         return self.root / "config"
 
     @property
     def trust(self) -> Path:
+        """The certificate authority's key and certificates."""
         return self.root / "trust"
 
     @property
     def data(self) -> Path:
+        """What has to survive: databases, streams, what stand-ins received."""
         return self.root / "data"
 
     @property
     def run(self) -> Path:
+        """What belongs to one run: sockets, records, the supervisor's configuration."""
         return self.root / "run"
 
     @property
     def logs(self) -> Path:
+        """One file per process."""
         return self.root / "logs"
 
     @property
     def programs(self) -> Path:
+        """A description of each process."""
         return self.run / "programs"
 
     @property
     def starts(self) -> Path:
+        """When each process was started, and under which pid."""
         return self.run / "starts"
 
     @property
     def supervisor_socket(self) -> Path:
+        """Where the supervisor answers."""
         return self.run / "supervisor.sock"
 
     def port(self, fixed: int) -> int:
@@ -83,9 +94,9 @@ class Home:
 def current_home() -> Home:
     """Read the environment; raise `StackError` when a value in it cannot be used."""
     raw = os.environ.get("SIDECART_PORT_OFFSET", "").strip() or "0"
-    if not raw.isascii() or not raw.isdigit() or int(raw) + HIGHEST_FIXED_PORT > 65535:
+    if not raw.isascii() or not raw.isdigit() or int(raw) > HIGHEST_OFFSET:
         raise StackError(
-            f"SIDECART_PORT_OFFSET is {raw!r}: give a whole number from 0 to {65535 - HIGHEST_FIXED_PORT}, or unset it"
+            f"SIDECART_PORT_OFFSET is {raw!r}: give a whole number from 0 to {HIGHEST_OFFSET}, or unset it"
         )
     root = Path(os.environ.get("SIDECART_HOME") or "~/.sidecart").expanduser().absolute()
     if len(os.fsencode(root)) > LONGEST_HOME:

@@ -11,14 +11,14 @@ import psutil
 from stack import environment, logs, records, supervisor
 from stack.errors import StackError
 from stack.home import Home
-from stack.program import Program, load_all
+from stack.program import Program, launch_fields, load_all
 from stack.supervisor import Supervisor
 
 SUPERVISOR_DEADLINE_S = 15.0
 STOP_DEADLINE_S = 40.0
 KILL_DEADLINE_S = 10.0
 ROTATE_S = 30.0
-# What serves goes before what it needs: the door, the apps (which drain through their sidecars), the sidecars, the rest.
+# What serves goes before what it needs; apps drain through their sidecars.
 _WAVES = ("door", "app", "sidecar", "stand-in", "server")
 
 
@@ -31,11 +31,9 @@ def start_supervisor(home: Home, programs: list[Program]) -> subprocess.Popen[by
     spec.write_text(json.dumps({
         "argv": [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(home.run / "supervisord.conf")],
         "env": environment.inherited(),
+        **launch_fields(home, "supervisord", "stack.pid"),
         "env_from_files": {},
         "cwd": str(home.run),
-        "log": str(home.log("supervisord")),
-        "starts": str(home.starts / "supervisord"),
-        "parent_pid_file": str(home.run / "stack.pid"),
         "user": None,
         "death_signal": signal.SIGKILL,
     }))  # fmt: skip

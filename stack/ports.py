@@ -1,21 +1,14 @@
 """Which ports a system needs, and who holds one that is taken."""
 
 import socket
-from collections.abc import Iterable
 
 import psutil
 
 from stack.errors import StackError
-from stack.program import Program
 
 
-def refuse_taken(programs: Iterable[Program]) -> None:
+def refuse_taken(needed: dict[str, int]) -> None:
     """Raise `StackError` naming each needed port that something else listens on, with its pid and command."""
-    refuse_taken_numbers({f"{each.name} {use}": port for each in programs for use, port in each.ports.items()})
-
-
-def refuse_taken_numbers(needed: dict[str, int]) -> None:
-    """Do the same for ports given by what they are for."""
     taken = [(name, port) for name, port in needed.items() if not is_free(port)]
     if not taken:
         return
@@ -41,11 +34,11 @@ def _listeners() -> dict[int, str]:
     """Return each listened-on port with `pid N (command)`; processes of other users stay unnamed."""
     found: dict[int, str] = {}
     for connection in psutil.net_connections(kind="tcp"):
-        if connection.status != psutil.CONN_LISTEN or connection.pid is None:
+        if connection.status != psutil.CONN_LISTEN or connection.pid is None or not connection.laddr:
             continue
         try:
-            command = " ".join(psutil.Process(connection.pid).cmdline())[:80]
+            command = " ".join(psutil.Process(connection.pid).cmdline())[:60]
         except psutil.Error:
             command = "unknown command"
-        found[connection.laddr[1]] = f"pid {connection.pid} ({command})"
+        found[connection.laddr.port] = f"pid {connection.pid} ({command})"
     return found

@@ -85,9 +85,6 @@ def program(home: Home) -> Program:
         argv=[str(binary("postgres")), "-D", str(data), *options],
         env=environment.inherited(),
         cwd=str(data),
-        log=str(home.log("postgres")),
-        starts=str(home.starts / "postgres"),
-        parent_pid_file=str(home.run / "supervisord.pid"),
         user=server_user(),
         # Its quickest orderly end: its own children leave with it, which SIGKILL would not make sure of.
         death_signal=signal.SIGQUIT,

@@ -1,5 +1,6 @@
 """What one supervised process is: its command, its environment and how to tell that it is ready."""
 
+import json
 import signal
 from pathlib import Path
 from typing import Literal
@@ -28,9 +29,6 @@ class Program(BaseModel):
     env: dict[str, str] = {}
     env_from_files: dict[str, str] = {}
     cwd: str = str(CHECKOUT)
-    log: str
-    starts: str
-    parent_pid_file: str
     user: str | None = None
     # Sent by the kernel when the supervisor dies, whatever the cause: nothing outlives it.
     death_signal: int = signal.SIGKILL
@@ -43,8 +41,17 @@ class Program(BaseModel):
         """Store this under run/programs with mode 0600: its environment holds tokens."""
         path = home.programs / f"{self.name}.json"
         path.touch(mode=0o600)
-        path.write_text(self.model_dump_json())
+        path.write_text(json.dumps(self.model_dump() | launch_fields(home, self.name)))
         return path
+
+
+def launch_fields(home: Home, name: str, parent_pid_file: str = "supervisord.pid") -> dict[str, str]:
+    """Return what only the launcher needs to know: where output and starts go, and whose life this one shares."""
+    return {
+        "log": str(home.log(name)),
+        "starts": str(home.starts / name),
+        "parent_pid_file": str(home.run / parent_pid_file),
+    }
 
 
 def load_all(home: Home) -> list[Program]:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 HEARTBEAT_S = 10.0
@@ -18,6 +18,7 @@ class Progress:
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds since the start."""
         return time.monotonic() - self._began
 
     def say(self, line: str) -> None:
@@ -27,7 +28,7 @@ class Progress:
             print(f"[{self.elapsed_s:6.1f} s] {line}", flush=True)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Generator[None]:
         """Announce *name*, and say again that it goes on whenever nothing was printed for a while."""
         self.say(name)
         over = threading.Event()

@@ -29,8 +29,12 @@ def is_ready(home: Home, check: Check) -> bool:
 
 def ready_names(home: Home, programs: list[Program]) -> set[str]:
     """Ask all at once; return the names that said yes."""
+
+    def ready(program: Program) -> bool:
+        return is_ready(home, program.check)
+
     with ThreadPoolExecutor(max_workers=8) as pool:
-        answers = pool.map(lambda program: is_ready(home, program.check), programs)
+        answers = pool.map(ready, programs)
         return {program.name for program, answer in zip(programs, answers, strict=True) if answer}
 
 

@@ -45,10 +45,12 @@ class Starts:
 
     @property
     def alive(self) -> bool:
+        """Whether this start's process still runs."""
         return _is_same(self.pid, self.ticks)
 
     @property
     def uptime_s(self) -> float:
+        """Seconds since the program began."""
         return max(0.0, time.time() - self.begun)
 
 

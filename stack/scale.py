@@ -38,7 +38,7 @@ def scale(home: Home, record: Running, app_id: str, wanted: int, progress: Progr
 
 
 def _add(home: Home, present: list[Program], added: list[Program], progress: Progress) -> None:
-    ports.refuse_taken(added)
+    ports.refuse_taken({f"{each.name} {use}": port for each in added for use, port in each.ports.items()})
     for program in added:
         program.write(home)
     supervisor.write_configuration(home, [*present, *added])
@@ -57,5 +57,3 @@ def _remove(home: Home, name: str) -> None:
         client.remove(each)
         (home.programs / f"{each}.json").unlink(missing_ok=True)
     supervisor.write_configuration(home, load_all(home))
-
-

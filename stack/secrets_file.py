@@ -14,7 +14,7 @@ from stack.home import Home
 SERVICES = ("users", "orders", "payments", "notifications")
 POSTGRES_PORT = 15432
 _KEY_32 = r"[A-Za-z0-9+/]{43}="
-_TOKEN = r"[!-~]{16,}"
+_LONG = r"[!-~]{16,}"
 _URL = r"postgresql://{role}:[A-Za-z0-9_-]{{16,}}@127\.0\.0\.1:\d+/{database}"
 
 
@@ -37,8 +37,8 @@ SHAPES = {key: _URL.format(role=role, database=database) for key, (role, databas
     "smtp-password": r"[!-~]+",
     "sms-token": r"[!-~]+",
     "push-token": r"[!-~]+",
-    "dapr-api-token": _TOKEN,
-    "app-api-token": _TOKEN,
+    "dapr-api-token": _LONG,
+    "app-api-token": _LONG,
 }
 
 

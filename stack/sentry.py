@@ -40,9 +40,6 @@ def program(home: Home, executable: Path) -> Program:
         kind="server",
         argv=[str(executable), *(f"--{name}={value}" for name, value in options.items())],
         env=environment.common(home),
-        log=str(home.log("sentry")),
-        starts=str(home.starts / "sentry"),
-        parent_pid_file=str(home.run / "supervisord.pid"),
         ports=ports,
         check=Check(via="http", port=ports["health"], path="/healthz"),
     )

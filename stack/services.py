@@ -58,10 +58,15 @@ class Services:
         name = replica_name(app.app_id, number)
         port = self._port(app.app_port or 0, number)
         command = [sys.executable if app.command[0] in {"python", "python3"} else app.command[0], *app.command[1:]]
-        return self._program(
-            name, "app", command, self._environment(app, number), {"http": port}, "/readyz",
-            cwd=(self._topology.file.parent / app.app_dir_path).resolve(),
-        )  # fmt: skip
+        return Program(
+            name=name,
+            kind="app",
+            argv=command,
+            env=self._environment(app, number),
+            cwd=str((self._topology.file.parent / app.app_dir_path).resolve()),
+            ports={"http": port},
+            check=Check(via="http", port=port, path="/readyz"),
+        )
 
     def _sidecar(self, app: App, number: int) -> Program:
         ports = {
@@ -93,31 +98,15 @@ class Services:
             options |= {"app-port": self._port(app.app_port, number), "app-channel-address": "127.0.0.1"}
         stated = {flag: getattr(app, field) for flag, field in _FLAGS.items()}
         options |= {flag: value for flag, value in stated.items() if value is not None}
-        env = self._environment(app, number)
-        return self._program(
-            replica_name(app.app_id, number) + "-daprd", "sidecar",
-            [str(self._daprd), *(f"--{flag}={_text(value)}" for flag, value in options.items())],
-            env, ports, "/v1.0/healthz", trust_anchors=True,
-        )  # fmt: skip
-
-    def _program(
-        self, name: str, kind: str, argv: list[str], env: dict[str, str], ports: dict[str, int], path: str,
-        *, cwd: Path | None = None, trust_anchors: bool = False,
-    ) -> Program:  # fmt: skip
-        home = self._home
-        return Program.model_validate({
-            "name": name,
-            "kind": kind,
-            "argv": argv,
-            "env": env,
-            "env_from_files": {"DAPR_TRUST_ANCHORS": str(sentry.trust_anchors(home))} if trust_anchors else {},
-            "log": str(home.log(name)),
-            "starts": str(home.starts / name),
-            "parent_pid_file": str(home.run / "supervisord.pid"),
-            "ports": ports,
-            "check": Check(via="http", port=ports["http"], path=path),
-            **({"cwd": str(cwd)} if cwd else {}),
-        })  # fmt: skip
+        return Program(
+            name=replica_name(app.app_id, number) + "-daprd",
+            kind="sidecar",
+            argv=[str(self._daprd), *(f"--{flag}={_text(value)}" for flag, value in options.items())],
+            env=self._environment(app, number),
+            env_from_files={"DAPR_TRUST_ANCHORS": str(sentry.trust_anchors(self._home))},
+            ports=ports,
+            check=Check(via="http", port=ports["http"], path="/v1.0/healthz"),
+        )
 
 
 def replica_name(app_id: str, number: int) -> str:

@@ -45,9 +45,6 @@ def _program(home: Home, name: str, fixed_ports: dict[str, int], credentials: di
         kind="stand-in",
         argv=[sys.executable, "-m", f"stack.stand_ins.{name.replace('-', '_')}", *options],
         env=environment.inherited() | credentials,
-        log=str(home.log(name)),
-        starts=str(home.starts / name),
-        parent_pid_file=str(home.run / "supervisord.pid"),
         ports=ports,
         check=Check(via="http", port=ports["http"], path="/healthz"),
     )

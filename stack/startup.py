@@ -8,16 +8,14 @@ from stack import (
     databases,
     keeper,
     migrations,
+    plan,
     ports,
     postgres,
     records,
     resources,
     runtime,
     secrets_file,
-    sentry,
-    stand_in_programs,
     topology,
-    valkey,
 )
 from stack.errors import StackError
 from stack.home import Home
@@ -25,7 +23,6 @@ from stack.logs import reason
 from stack.program import Program
 from stack.progress import Progress
 from stack.readiness import ready_names
-from stack.services import Services
 from stack.supervisor import Supervisor
 
 READY_DEADLINE_S = 90.0
@@ -55,30 +52,19 @@ class Startup:
         if killed := keeper.kill_leftovers(home):
             self._progress.say(f"ended what a crashed run had left: {', '.join(killed)}")
         record = records.begin(home, self._topology.file)
+        # Ports first: nobody should wait for a build to hear that one is taken.
+        ports.refuse_taken(plan.ports(home, self._topology))
         secrets = secrets_file.ensure(home)
         for edited in resources.seed(home, reset=reset):
             self._progress.say(f"{edited} was edited here and stays so (`sidecart up --reset` seeds it anew)")
-        # Ports first, with any runtime in the plan: nobody should wait for a build to hear that a port is taken.
-        ports.refuse_taken(self._programs(secrets, Path("daprd"), Path("sentry")))
         with self._progress.stage("looking for the Dapr runtime"):
             found = runtime.resolve(self._progress.say)
-        programs = self._programs(secrets, found.daprd, found.sentry)
+        programs = plan.programs(home, self._topology, secrets, found.daprd, found.sentry)
         with self._progress.stage("preparing PostgreSQL"):
             postgres.prepare(home)
         self.supervisor = keeper.start_supervisor(home, programs)
         self._start_in_order(programs, secrets)
         record.model_copy(update={"ready": True}).write(home)
-
-    def _programs(self, secrets: dict[str, str], daprd: Path, authority: Path) -> list[Program]:
-        home = self._home
-        services = Services(home, self._topology, daprd, secrets)
-        return [
-            postgres.program(home),
-            valkey.program(home, secrets["valkey-password"]),
-            sentry.program(home, authority),
-            *stand_in_programs.programs(home, secrets),
-            *(program for app in self._topology.apps for program in services.replica(app)),
-        ]
 
     def _start_in_order(self, programs: list[Program], secrets: dict[str, str]) -> None:
         """Servers and stand-ins; then sidecars while the databases are migrated; then the apps."""

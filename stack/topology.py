@@ -27,9 +27,9 @@ class Shared(BaseModel):
     read_buffer_size: str | None = None
     enable_app_health_check: bool | None = None
     app_health_check_path: str | None = None
-    app_health_probe_interval: int | None = Field(None, gt=0)
-    app_health_probe_timeout: int | None = Field(None, gt=0)
-    app_health_threshold: int | None = Field(None, gt=0)
+    app_health_probe_interval: int | None = Field(default=None, gt=0)
+    app_health_probe_timeout: int | None = Field(default=None, gt=0)
+    app_health_threshold: int | None = Field(default=None, gt=0)
     enable_api_logging: bool | None = None
     env: dict[str, str | int | float | bool] = {}
 
@@ -39,7 +39,7 @@ class App(Shared):
 
     app_id: str = Field(alias="appID", pattern=r"^[a-z][a-z0-9-]*$")
     app_dir_path: str = ".."
-    app_port: int | None = Field(None, gt=0, lt=65536)
+    app_port: int | None = Field(default=None, gt=0, lt=65536)
     command: list[str] = []
     dapr_http_port: int = Field(alias="daprHTTPPort", gt=0, lt=65536)
     dapr_grpc_port: int = Field(alias="daprGRPCPort", gt=0, lt=65536)
@@ -63,6 +63,7 @@ class Topology(BaseModel):
 
     @property
     def services(self) -> list[App]:
+        """Return the app-ids that have an app, not just a sidecar."""
         return [app for app in self.apps if app.command]
 
     def app(self, app_id: str) -> App:
@@ -70,7 +71,8 @@ class Topology(BaseModel):
         for app in self.apps:
             if app.app_id == app_id:
                 return app
-        raise StackError(f"there is no app-id {app_id!r} in {self.file}: it has {', '.join(a.app_id for a in self.apps)}")
+        known = ", ".join(app.app_id for app in self.apps)
+        raise StackError(f"there is no app-id {app_id!r} in {self.file}: it has {known}")
 
 
 class _RunFile(BaseModel):

@@ -41,9 +41,6 @@ daemonize no
         kind="server",
         argv=[str(binary()), str(configuration)],
         env=environment.inherited(),
-        log=str(home.log("valkey")),
-        starts=str(home.starts / "valkey"),
-        parent_pid_file=str(home.run / "supervisord.pid"),
         ports={"redis": port},
         check=Check(via="valkey", port=port),
     )

@@ -8,10 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stack import ports, postgres, records, runtime, secrets_file, topology, valkey
+from stack import plan, ports, postgres, records, runtime, secrets_file, topology, valkey
 from stack.errors import StackError
 from stack.home import Home, current_home
-from stack.topology import App
 
 NEEDED_GIB = 2
 GIB = 1024**3
@@ -75,17 +74,8 @@ def _ports(home: Home) -> str:
     record = records.running(home)
     if record:
         return f"in use by this system (pid {record.pid})"
-    ports.refuse_taken_numbers({f"{app.app_id} {use}": home.port(port) for app in topology.load().apps for use, port in _fixed(app)})
-    return f"free, from {home.port(3500)} on"
-
-
-def _fixed(app: App) -> Iterator[tuple[str, int]]:
-    yield "daprd HTTP", app.dapr_http_port
-    yield "daprd gRPC", app.dapr_grpc_port
-    yield "daprd internal", app.dapr_internal_grpc_port
-    yield "daprd metrics", app.metrics_port
-    if app.app_port:
-        yield "app", app.app_port
+    ports.refuse_taken(plan.ports(home, topology.load()))
+    return f"all free, with offset {home.offset}"
 
 
 def _existing(home: Home) -> str:

@@ -1,8 +1,5 @@
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -60,7 +57,7 @@ def _keep(home: Home, file: Path, *, reset: bool) -> None:
             progress.say("all stopped")
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 

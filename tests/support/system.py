@@ -1,0 +1,211 @@
+"""The whole system for a test: a home and ports of its own, up at the start, down at the end whatever happens."""
+
+import fcntl
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlencode
+
+from stack import plan, topology
+from stack.home import CHECKOUT, Home
+from stack.logs import tail
+from stack.ports import is_free
+
+# With the highest fixed port these stay below 32768, from where the kernel hands out ports of its own.
+OFFSETS = range(10000, 16001, 37)
+UP_DEADLINE_S = 900
+COMMAND_DEADLINE_S = 180
+TAIL_LINES = 8
+ATTEMPTS = 3
+
+T = TypeVar("T")
+
+
+class System:
+    """`with System() as system:`; *file* is another topology than the checkout's."""
+
+    def __init__(self, file: Path = topology.DEFAULT_FILE, *, env: dict[str, str] | None = None) -> None:
+        self.file = file
+        self._extra_env = env or {}
+        self._cleanup = ExitStack()
+        self.root = Path()
+        self.offset = 0
+
+    def __enter__(self) -> Self:
+        self.root = Path(tempfile.mkdtemp(prefix="sidecart-", dir="/tmp"))
+        self._cleanup.callback(shutil.rmtree, self.root, ignore_errors=True)
+        try:
+            self.take_offset()
+            self.up()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            print(self.log_tails())
+        self.close()
+
+    def close(self) -> None:
+        """Take everything down; raise if that fails, after the directory is gone."""
+        with self._cleanup:
+            self.sidecart("down")
+
+    def take_offset(self) -> None:
+        """Hold, until the end, an offset that no other test holds and whose ports are all free."""
+        for offset in random.sample(OFFSETS, len(OFFSETS)):
+            ports = plan.ports(Home(root=self.root, offset=offset), topology.load(self.file))
+            held = Path(tempfile.gettempdir(), f"sidecart-offset-{offset}.lock").open("w")  # noqa: SIM115 - held on to
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.close()
+                continue
+            if all(is_free(port) for port in ports.values()):
+                self._cleanup.callback(held.close)
+                self.offset = offset
+                return
+            held.close()
+        raise AssertionError("no port offset is free: too many systems run on this machine")
+
+    def up(self, *options: str) -> None:
+        """Start and return when all is ready; a port that was taken meanwhile moves the system to another offset."""
+        for attempt in range(ATTEMPTS):
+            done = self.sidecart("up", "--detach", "--file", str(self.file), *options, check=False)
+            if done.returncode == 0:
+                return
+            if "is held by" not in done.stderr or attempt == ATTEMPTS - 1:
+                raise AssertionError(f"sidecart up: {done.stderr}\n{done.stdout}\n{self.log_tails()}")
+            self.take_offset()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment in which `sidecart` means this system."""
+        return {
+            **os.environ,
+            **self._extra_env,
+            "SIDECART_HOME": str(self.root),
+            "SIDECART_PORT_OFFSET": str(self.offset),
+        }
+
+    def sidecart(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run one command of the command line; a failure raises with what it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "stack.cli", *arguments],
+            cwd=CHECKOUT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=UP_DEADLINE_S if arguments[0] == "up" else COMMAND_DEADLINE_S,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"sidecart {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return done
+
+    def port(self, fixed: int) -> int:
+        """A fixed port number as this system has it."""
+        return fixed + self.offset
+
+    @property
+    def edge(self) -> str:
+        """Where clients call: `{edge}/v1.0/invoke/orders/method/orders`."""
+        return f"http://127.0.0.1:{self.port(3500)}"
+
+    def invoke_url(self, app_id: str, path: str) -> str:
+        """A service's path as a client calls it through the edge."""
+        return f"{self.edge}/v1.0/invoke/{app_id}/method{path}"
+
+    def token(self, role: str, user: str | None = None, ttl_s: int | None = None) -> str:
+        """An access token for *role*."""
+        options = (["--user", user] if user else []) + (["--ttl", str(ttl_s)] if ttl_s else [])
+        return self.sidecart("token", "--role", role, *options).stdout.strip()
+
+    def mailbox(self, to: str | None = None) -> list[dict[str, Any]]:
+        """The mails that arrived, oldest first; those to one address when given."""
+        query = urlencode({"to": to} if to else {})
+        items: list[dict[str, Any]] = self.stand_in("mailbox", f"/messages?{query}")["items"]
+        return items
+
+    def processor(self, path: str) -> Any:
+        """The card processor's own record, under Stripe's paths."""
+        headers = {"Authorization": f"Bearer {self.secret('card-processor-key')}"}
+        return self.stand_in("card-processor", path, headers=headers)
+
+    def stand_in(
+        self, name: str, path: str, method: str = "GET", body: object = None, headers: dict[str, str] | None = None
+    ) -> Any:
+        """Call a stand-in's HTTP side, e.g. `stand_in("mailbox", "/faults", "PUT", {"status": 503})`."""
+        port = {"mailbox": 8025, "sms": 8026, "push": 8027, "card-processor": 8030}[name]
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port(port)}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json", **(headers or {})},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def secret(self, key: str) -> str:
+        """One value of secrets.json."""
+        return str(json.loads((self.root / "secrets.json").read_text())[key])
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """`sidecart status --json` by process name."""
+        found = json.loads(self.sidecart("status", "--json").stdout)
+        return {process["name"]: process for process in found["processes"]}
+
+    def pids(self) -> dict[str, int]:
+        """The pid of each process that runs."""
+        return {name: process["pid"] for name, process in self.status().items() if process["pid"]}
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Kill one process, and prove that it landed by returning the pid it had."""
+        pid = self.pids()[name]
+        os.kill(pid, number)
+        return pid
+
+    def wait_ready(self, name: str, *, not_pid: int | None = None, deadline_s: float = 60) -> dict[str, Any]:
+        """Return the process once it is ready (under another pid than *not_pid*)."""
+
+        def ready() -> dict[str, Any] | None:
+            process = self.status()[name]
+            return process if process["ready"] and process["pid"] != not_pid else None
+
+        return wait_for(ready, f"{name} to be ready", deadline_s)
+
+    def log_tails(self) -> str:
+        """The last lines of every log, for a person who reads a failed test."""
+        parts: list[str] = []
+        for path in sorted((self.root / "logs").glob("*.log")):
+            parts += [f"--- {path.name}", *tail(path, TAIL_LINES)]
+        return "\n".join(parts)
+
+
+def wait_for(question: Callable[[], T | None], what: str, deadline_s: float = 30, every_s: float = 0.1) -> T:
+    """Ask until the answer is neither None nor False; raise when the deadline passes."""
+    limit = time.monotonic() + deadline_s
+    while True:
+        answer = question()
+        if answer is not None and answer is not False:
+            return answer
+        if time.monotonic() > limit:
+            raise AssertionError(f"waited {deadline_s:.0f} s in vain for {what}")
+        time.sleep(every_s)
