@@ -6,7 +6,7 @@ from uuid import UUID
 
 import orjson
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import text
 
@@ -37,11 +37,11 @@ class Tokens:
     """Verifies access tokens against keys kept in the service's own database, so that users may be away."""
 
     def __init__(self, issuer: str, database: Database, source: KeySource) -> None:
-        self._issuer = issuer
+        self._claims = _claims(issuer)
         self._database = database
         self.source = source
         self._keys = KeySet([])
-        self._fetched_at = float("-inf")
+        self._asked_at = float("-inf")
         self._verified: dict[str, tuple[float, Principal]] = {}
         self._fetching = asyncio.Lock()
 
@@ -61,9 +61,10 @@ class Tokens:
 
     async def keep_fresh(self) -> None:
         """Load the keys kept here, then fetch the current ones now and again until cancelled."""
-        await self._load()
         while True:
             try:
+                if not self._keys.keys:
+                    await self._load()
                 await self.fetch()
             except Exception as error:  # noqa: BLE001  # the keys we have go on working
                 log.info("keys_not_refreshed", error=type(error).__name__)
@@ -71,13 +72,13 @@ class Tokens:
 
     async def fetch(self) -> None:
         """Ask for the current keys, keep them, and forget those that were withdrawn."""
+        self._asked_at = time.monotonic()
         found = list(await self.source())
         kids = [str(key["kid"]) for key in found]
         async with self._database.transaction() as tx:
             await tx.execute(_SAVE, {"kids": kids, "jwks": [orjson.dumps(key).decode() for key in found]})
             await tx.execute(_FORGET, {"kids": kids})
         self._use(found)
-        self._fetched_at = time.monotonic()
 
     async def _load(self) -> None:
         async with self._database.transaction() as tx:
@@ -93,42 +94,41 @@ class Tokens:
             await self._fetch_once()
         try:
             claims = self._decode(token)
-        except ValueError:  # the key is unknown: perhaps it is new
+        except InvalidKeyIdError:  # perhaps it is new
             await self._fetch_once()
             claims = self._decode_or_refuse(token)
         return float(claims["exp"]), _principal(claims)
 
     def _decode(self, token: str) -> dict[str, Any]:
-        """Verify signature and claims; ValueError means that the key is not among ours."""
+        """Verify signature and claims; InvalidKeyIdError means that the key is not among ours."""
         try:
             decoded = jwt.decode(token, self._keys, algorithms=["ES256"])
-        except JoseError as error:
-            raise _refusal() from error
-        if decoded.header.get("typ") != "at+jwt":
-            raise _refusal()
-        try:
-            _claims(self._issuer).validate(decoded.claims)
-        except JoseError as error:
+            if decoded.header.get("typ") != "at+jwt":
+                raise _refusal()
+            self._claims.validate(decoded.claims)
+        except InvalidKeyIdError:
+            raise
+        except (JoseError, ValueError, TypeError) as error:  # a few malformed tokens escape the library's own kind
             raise _refusal() from error
         return decoded.claims
 
     def _decode_or_refuse(self, token: str) -> dict[str, Any]:
         try:
             return self._decode(token)
-        except ValueError as error:
+        except InvalidKeyIdError as error:
             raise _refusal() from error
 
     async def _fetch_once(self) -> None:
         """Fetch, at most once every few seconds: forged key ids must not become a load on users."""
         async with self._fetching:
-            if time.monotonic() - self._fetched_at < _UNKNOWN_KEY_PAUSE_S:
-                return
-            try:
-                await self.fetch()
-            except SidecarError as error:
-                if not self._keys.keys:
-                    detail = "No verification key is known yet; try again shortly."
-                    raise ProblemError(503, "keys-unavailable", detail, {"Retry-After": "2"}) from error
+            if time.monotonic() - self._asked_at >= _UNKNOWN_KEY_PAUSE_S:
+                try:
+                    await self.fetch()
+                except SidecarError as error:
+                    log.info("keys_not_fetched", error=str(error))
+            if not self._keys.keys:
+                detail = "No verification key is known yet; try again shortly."
+                raise ProblemError(503, "keys-unavailable", detail, {"Retry-After": "2"})
 
 
 def from_users(sidecar: Sidecar) -> KeySource:
