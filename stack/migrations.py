@@ -37,7 +37,7 @@ def run(home: Home, services: list[App], secrets: dict[str, str]) -> None:
 
 def migrates(app_id: str) -> bool:
     """Tell whether a service keeps tables: one without a folder of migrations has nothing to run."""
-    return (CHECKOUT / "apps" / app_id / "migrations").is_dir()
+    return (CHECKOUT / "apps" / app_id / "migrations" / "env.py").is_file()
 
 
 def _start(home: Home, name: str, owner_url: str) -> subprocess.Popen[bytes]:

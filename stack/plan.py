@@ -28,7 +28,6 @@ def ports(home: Home, topology: Topology) -> dict[str, int]:
         "valkey": environment.VALKEY_PORT,
         "sentry": sentry.GRPC_PORT,
         "sentry health": sentry.HEALTH_PORT,
-        "sentry metrics": sentry.METRICS_PORT,
         "mailbox": stand_in_programs.MAILBOX_PORT,
         "mailbox SMTP": environment.SMTP_PORT,
         "sms": environment.SMS_PORT,

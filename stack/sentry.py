@@ -6,7 +6,7 @@ from stack import environment
 from stack.home import Home
 from stack.program import Check, Program
 
-GRPC_PORT, HEALTH_PORT, METRICS_PORT = 15001, 15002, 15003
+GRPC_PORT, HEALTH_PORT = 15001, 15002
 TRUST_DOMAIN = "localhost"
 
 
@@ -22,17 +22,17 @@ def trust_anchors(home: Home) -> Path:
 
 def program(home: Home, executable: Path) -> Program:
     """Describe the process."""
-    ports = {"grpc": home.port(GRPC_PORT), "health": home.port(HEALTH_PORT), "metrics": home.port(METRICS_PORT)}
+    ports = {"grpc": home.port(GRPC_PORT), "health": home.port(HEALTH_PORT)}
     options = {
         "config": home.config / "sentry.yaml",
         "issuer-credentials": home.trust,
         "trust-domain": TRUST_DOMAIN,
         "listen-address": "127.0.0.1",
         "port": ports["grpc"],
-        "healthz-listen-address": "127.0.0.1",
+        # Sentry 1.18 parses the listen addresses of health and metrics and then listens on all interfaces. Health says
+        # nothing but yes or no; metrics say more, so there are none.
         "healthz-port": ports["health"],
-        "metrics-listen-address": "127.0.0.1",
-        "metrics-port": ports["metrics"],
+        "enable-metrics": "false",
         "log-as-json": "true",
     }
     return Program(
