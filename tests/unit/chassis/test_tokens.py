@@ -122,7 +122,7 @@ FORGED: dict[str, Callable[[], str]] = {
     "another's key under our key's id": lambda: made(STRANGER, {"kid": KID}),
     "another's key under its own id": lambda: made(STRANGER),
     "another's key that the token brings along": lambda: made(STRANGER, {"kid": KID, "jwk": published(STRANGER)}),
-    "another algorithm": lambda: keyed_otherwise(),
+    "another algorithm": keyed_otherwise,
     "another audience": lambda: made(aud="elsewhere"),
     "no audience": lambda: made(aud=None),
     "another issuer": lambda: made(iss="http://elsewhere"),
@@ -161,7 +161,7 @@ async def test_a_verified_token_is_refused_once_it_has_expired(monkeypatch: pyte
     verifying, token = verifier(Users(KEY)), made()
     await verifying.principal(f"Bearer {token}")
     later = time.time() + 601
-    monkeypatch.setattr(tokens.time, "time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: later)
     assert await refusal(verifying, token) == (401, "token-not-valid")
 
 
