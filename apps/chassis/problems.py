@@ -69,7 +69,8 @@ def install(app: FastAPI, table: Mapping[type[Exception], Problem]) -> None:
 
 def _teller(problem: Problem) -> Handler:
     async def tell(request: Request, error: Exception) -> Response:
-        return response(problem, str(error), request.url.path)
+        # an error that names places in the body carries them as `pointers`
+        return response(problem, str(error), request.url.path, getattr(error, "pointers", None))
 
     return tell
 
