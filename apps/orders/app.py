@@ -1,0 +1,15 @@
+from apps.chassis.app import Service
+from apps.orders import jobs, routes
+from apps.orders.problems import PROBLEMS
+from apps.orders.settings import OrdersSettings
+from apps.orders.subscriptions import handlers
+
+SERVICE = Service(
+    name="orders",
+    settings=OrdersSettings,
+    routers=[routes.products, routes.orders, routes.questions],
+    handlers=handlers,
+    jobs=jobs.jobs,
+    problems=PROBLEMS,
+    prepare=jobs.begin,
+)

@@ -1,0 +1,69 @@
+"""The part of an order that is a document: immutable, one per revision, written before the row that names it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from apps.chassis.sidecar import Sidecar
+from apps.orders.schemas import Address, PlaceOrder
+
+STORE = "order-details"
+
+
+class DetailsMissingError(Exception):
+    """A document that must exist was not found: its store is being moved, or is not the right one."""
+
+    def __init__(self) -> None:
+        super().__init__("The details of an order cannot be read right now; try again shortly.")
+
+
+class Details(BaseModel):
+    """What has no column: free text, and whatever shape a product's options have."""
+
+    configurations: dict[str, dict[str, Any]]
+    """By sku."""
+    shipping_address: Address
+    note: str | None
+    payment_method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Names one document."""
+
+    order_id: UUID
+    revision: int
+
+    @property
+    def key(self) -> str:
+        """The key in the store."""
+        return f"{self.order_id}.{self.revision}"
+
+
+def of(command: PlaceOrder) -> Details:
+    """Return what of an order goes into its document."""
+    configurations = {line.sku: line.configuration for line in command.lines if line.configuration is not None}
+    # everything in here was validated as part of the command
+    return Details.model_construct(
+        configurations=configurations,
+        shipping_address=command.shipping_address,
+        note=command.note,
+        payment_method=command.payment_method,
+    )
+
+
+async def put(sidecar: Sidecar, reference: Reference, details: Details) -> None:
+    """Write one document; raise SidecarError where it may not have been kept."""
+    await sidecar.put_documents(STORE, {reference.key: details.model_dump_json().encode()})
+
+
+async def get(sidecar: Sidecar, references: Iterable[Reference]) -> Sequence[Details]:
+    """Read documents in one call, in the order asked for; raise DetailsMissingError where one is not there."""
+    keys = [reference.key for reference in references]
+    found = await sidecar.get_documents(STORE, keys) if keys else {}
+    if len(found) < len(keys):
+        raise DetailsMissingError
+    return [Details.model_validate_json(found[key].value) for key in keys]

@@ -1,0 +1,123 @@
+from collections.abc import Iterator
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue, model_validator
+
+from apps.contracts.base import Money
+from apps.orders.card_numbers import holds_card_number
+from apps.orders.domain import OrderStatus
+
+_MAX_LINES = 100
+_MAX_QUANTITY = 1_000
+_MAX_STOCK = 2**31 - 1
+# The dearest order, 100 lines of 1,000 pieces, still fits into Money.
+_MAX_PRICE = 10**10
+
+
+def _no_card(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("control characters cannot be kept")
+    if holds_card_number(text):
+        raise ValueError("this looks like a card number; never send one here")
+    return text
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _strings(key)
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+    elif not isinstance(value, bool | float | None):
+        yield str(value)
+
+
+def _no_card_inside(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    for found in _strings(value):
+        _no_card(found)
+    return value
+
+
+def _affordable(price: Money) -> Money:
+    if price.amount > _MAX_PRICE:
+        raise ValueError(f"a price is at most {_MAX_PRICE} in the currency's minor unit")
+    return price
+
+
+Sku = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Short = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_card)]
+Long = Annotated[str, Field(max_length=2_000), AfterValidator(_no_card)]
+Configuration = Annotated[dict[str, JsonValue], Field(max_length=50), AfterValidator(_no_card_inside)]
+
+
+class PutProduct(BaseModel):
+    """An article as staff want it."""
+
+    name: Short
+    price: Annotated[Money, AfterValidator(_affordable)]
+    stock: Annotated[int, Field(ge=0, le=_MAX_STOCK)] | None = None
+    active: bool = True
+    options: dict[str, JsonValue] | None = None
+
+
+class ChangeStock(BaseModel):
+    """So many came in, or went out."""
+
+    delta: Annotated[int, Field(ge=-_MAX_STOCK, le=_MAX_STOCK)]
+
+
+class OrderLine(BaseModel):
+    """What is wanted of one article."""
+
+    sku: Sku
+    quantity: Annotated[int, Field(ge=1, le=_MAX_QUANTITY)]
+    configuration: Configuration | None = None
+
+
+class Address(BaseModel):
+    """Where to send it."""
+
+    name: Short
+    line1: Short
+    line2: Short | None = None
+    city: Short
+    postal_code: Short
+    region: Short | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 code")]
+
+
+class PlaceOrder(BaseModel):
+    """An order; an article stands on one line only, since shipments and returns name it by its sku."""
+
+    lines: Annotated[list[OrderLine], Field(min_length=1, max_length=_MAX_LINES)]
+    shipping_address: Address
+    payment_method: Short
+    note: Long | None = None
+
+    @model_validator(mode="after")
+    def _each_sku_once(self) -> Self:
+        skus = [line.sku for line in self.lines]
+        if len(set(skus)) < len(skus):
+            twice = sorted({sku for sku in skus if skus.count(sku) > 1})
+            raise ValueError(f"one line per sku, please; more than one: {', '.join(twice)}")
+        return self
+
+
+class CancelOrder(BaseModel):
+    """Why, if the customer says."""
+
+    reason: Annotated[str, Field(max_length=500), AfterValidator(_no_card)] | None = None
+
+
+class ListOrders(BaseModel):
+    """Which orders are wanted; times bound the placing."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: UUID | None = None
+    status: OrderStatus | None = None
+    placed_from: AwareDatetime | None = None
+    placed_to: AwareDatetime | None = None
+    customer_id: UUID | None = None

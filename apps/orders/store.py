@@ -1,0 +1,164 @@
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from apps.contracts.base import Money
+from apps.contracts.orders import Line
+from apps.orders.domain import OrderNotFoundError, OutOfStockError, ProductNotFoundError, StockNotCountedError
+from apps.orders.schemas import PutProduct
+from apps.orders.tables import Order, Product, TimelineEntry
+
+_CHANGE_STOCK = text(
+    "UPDATE products SET stock = stock + :delta WHERE sku = :sku AND stock + :delta >= 0 RETURNING sku"
+)
+# Locked in sorted order, so that two who put back the same articles do not wait for each other in a circle.
+_RESTOCK = text("""
+WITH back AS (SELECT * FROM unnest(CAST(:skus AS text[]), CAST(:quantities AS integer[])) AS b(sku, quantity)),
+locked AS MATERIALIZED (
+    SELECT sku FROM products WHERE sku = ANY(CAST(:skus AS text[])) AND stock IS NOT NULL ORDER BY sku FOR UPDATE
+)
+UPDATE products p SET stock = p.stock + b.quantity FROM back b JOIN locked l USING (sku) WHERE p.sku = b.sku
+""")
+# The bounds are what prunes: the planner does not prune by an array it learns at run time.
+_LINES = text("""
+SELECT l.order_id, l.sku, l.name, l.quantity, l.unit_price, o.currency
+FROM order_lines l JOIN orders o ON o.id = l.order_id AND o.id BETWEEN :lowest AND :highest
+WHERE l.order_id = ANY(CAST(:ids AS uuid[])) AND l.order_id BETWEEN :lowest AND :highest
+ORDER BY l.order_id, l.position
+""")
+_TAKE_WAITING = text("""
+UPDATE orders SET asked_at = now() WHERE id IN (
+    SELECT id FROM orders
+    WHERE status = 'placed' AND payment_status = 'pending' AND id < uuid_bound(now() - CAST(:age AS interval))
+    AND (asked_at IS NULL OR asked_at < now() - CAST(:age AS interval))
+    ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED
+) RETURNING id, document_revision
+""")
+_ENSURE_PARTITIONS = text("SELECT ensure_partitions(:months)")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which orders to list; times are bounds on the placing, turned into bounds on the id."""
+
+    customer_id: UUID | None = None
+    status: str | None = None
+    from_id: UUID | None = None
+    below_id: UUID | None = None
+
+
+async def list_products(tx: AsyncSession, after: str, limit: int, *, active: bool | None) -> Sequence[Product]:
+    """Return articles by sku, those after *after*."""
+    query = select(Product).where(Product.sku > after).order_by(Product.sku).limit(limit)
+    if active is not None:
+        query = query.where(Product.active.is_(active))
+    return (await tx.scalars(query)).all()
+
+
+async def list_by_skus(tx: AsyncSession, skus: Iterable[str]) -> Sequence[Product]:
+    """Return those of *skus* that there are."""
+    return (await tx.scalars(select(Product).where(Product.sku.in_(list(skus))))).all()
+
+
+async def get_product(tx: AsyncSession, sku: str) -> Product:
+    """Return one article, or raise ProductNotFoundError."""
+    product = await tx.get(Product, sku, populate_existing=True)
+    if product is None:
+        raise ProductNotFoundError(sku)
+    return product
+
+
+async def put_product(tx: AsyncSession, sku: str, command: PutProduct) -> None:
+    """Write the article as given, new or not."""
+    values = command.model_dump(exclude={"price"}) | {
+        "price": command.price.amount,
+        "currency": command.price.currency,
+    }
+    statement = insert(Product).values(sku=sku, **values)
+    await tx.execute(statement.on_conflict_do_update(index_elements=[Product.sku], set_=values))
+
+
+async def change_stock(tx: AsyncSession, sku: str, delta: int) -> None:
+    """Add *delta*; raise where that leaves less than nothing, or nothing is counted."""
+    if (await tx.execute(_CHANGE_STOCK, {"sku": sku, "delta": delta})).first():
+        return
+    if (await get_product(tx, sku)).stock is None:
+        raise StockNotCountedError(sku)
+    raise OutOfStockError([sku])
+
+
+async def get(tx: AsyncSession, order_id: UUID, *, customer_id: UUID | None = None, lock: bool = False) -> Order:
+    """Return one order, of *customer_id* where given, or raise OrderNotFoundError."""
+    query = select(Order).where(Order.id == order_id)
+    if customer_id:
+        query = query.where(Order.customer_id == customer_id)
+    order = await tx.scalar(query.with_for_update() if lock else query)
+    if order is None:
+        raise OrderNotFoundError(order_id)
+    return order
+
+
+async def list_matching(tx: AsyncSession, which: Filter, limit: int) -> Sequence[Order]:
+    """Return orders, newest first."""
+    query = select(Order).order_by(Order.id.desc()).limit(limit)
+    if which.customer_id:
+        query = query.where(Order.customer_id == which.customer_id)
+    if which.status:
+        query = query.where(Order.status == which.status)
+    if which.from_id:
+        query = query.where(Order.id >= which.from_id)
+    if which.below_id:
+        query = query.where(Order.id < which.below_id)
+    return (await tx.scalars(query)).all()
+
+
+async def lines_of(tx: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, list[Line]]:
+    """Return the lines of many orders in one query."""
+    lines: dict[UUID, list[Line]] = {order_id: [] for order_id in order_ids}
+    if order_ids:
+        for row in await tx.execute(_LINES, bounded(order_ids)):
+            lines[row.order_id].append(line_at(row, row.quantity, row.unit_price))
+    return lines
+
+
+async def timeline_of(tx: AsyncSession, order_id: UUID) -> Sequence[TimelineEntry]:
+    """Return all that happened to one order, oldest first."""
+    query = select(TimelineEntry).where(TimelineEntry.order_id == order_id).order_by(TimelineEntry.entry)
+    return (await tx.scalars(query)).all()
+
+
+async def restock(tx: AsyncSession, quantities: dict[str, int]) -> None:
+    """Give back what was reserved, where stock is counted."""
+    await tx.execute(_RESTOCK, {"skus": list(quantities), "quantities": list(quantities.values())})
+
+
+async def take_waiting(tx: AsyncSession, age: timedelta, batch: int) -> Sequence[Row[Any]]:
+    """Return orders that have heard nothing of their payment for *age*; no other replica takes them soon."""
+    return (await tx.execute(_TAKE_WAITING, {"age": age, "batch": batch})).all()
+
+
+async def ensure_partitions(tx: AsyncSession, months: int) -> int:
+    """Make the partitions of this month and the next *months*; return how many were missing."""
+    made: int = (await tx.execute(_ENSURE_PARTITIONS, {"months": months})).scalar_one()
+    return made
+
+
+def bounded(ids: Sequence[UUID]) -> dict[str, Any]:
+    """Return *ids* as the parameters that keep a statement within their partitions."""
+    return {"ids": ids, "lowest": min(ids), "highest": max(ids)}
+
+
+def bound(moment: datetime) -> UUID:
+    """Return the smallest id that an order placed at *moment* can have."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+def line_at(row: Row[Any], quantity: int, price: int) -> Line:
+    """Return *quantity* of the article in *row*, which has its sku, name and currency."""
+    return Line(sku=row.sku, name=row.name, quantity=quantity, unit_price=Money(amount=price, currency=row.currency))

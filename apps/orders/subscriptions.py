@@ -1,0 +1,33 @@
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from apps.chassis.events import EventHandlers
+from apps.contracts.payments import PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundFailed
+from apps.orders import facts
+
+handlers = EventHandlers()
+
+
+@handlers.on_batch(PaymentCaptured)
+async def payment_captured(events: Sequence[PaymentCaptured], tx: AsyncSession) -> None:
+    """Take that the money is there: the orders are paid."""
+    await facts.captured(tx, events)
+
+
+@handlers.on_batch(PaymentDeclined)
+async def payment_declined(events: Sequence[PaymentDeclined], tx: AsyncSession) -> None:
+    """Take that a card was refused: the orders wait for another."""
+    await facts.declined(tx, events)
+
+
+@handlers.on_batch(PaymentRefunded)
+async def payment_refunded(events: Sequence[PaymentRefunded], tx: AsyncSession) -> None:
+    """Take that money went back."""
+    await facts.refunded(tx, events)
+
+
+@handlers.on_batch(RefundFailed)
+async def refund_failed(events: Sequence[RefundFailed], tx: AsyncSession) -> None:
+    """Take that money did not go back."""
+    await facts.refund_failed(tx, events)
