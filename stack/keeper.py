@@ -12,12 +12,14 @@ from stack import environment, logs, records, supervisor
 from stack.errors import StackError
 from stack.home import Home
 from stack.program import Program, launch_fields, load_all
+from stack.progress import Progress
+from stack.reloading import ConfigurationWatch
 from stack.supervisor import Supervisor
 
 SUPERVISOR_DEADLINE_S = 15.0
 STOP_DEADLINE_S = 40.0
 KILL_DEADLINE_S = 10.0
-ROTATE_S = 30.0
+TICK_S = 1.0
 # What serves goes before what it needs; apps drain through their sidecars.
 _WAVES = ("door", "app", "sidecar", "stand-in", "server")
 
@@ -49,18 +51,20 @@ def start_supervisor(home: Home, programs: list[Program]) -> subprocess.Popen[by
     return process
 
 
-def watch(home: Home, process: subprocess.Popen[bytes]) -> None:
+def watch(home: Home, process: subprocess.Popen[bytes], progress: Progress) -> None:
     """Stay until the supervisor ends; raise `StackError`, since it never ends by itself."""
-    while True:
+    configurations = ConfigurationWatch(home)
+    while process.poll() is None:
         try:
-            code = process.wait(timeout=ROTATE_S)
+            process.wait(timeout=TICK_S)
         except subprocess.TimeoutExpired:
             logs.rotate(home)
-            continue
-        raise StackError(
-            f"the supervisor (pid {process.pid}) ended with {code}, and everything with it: see "
-            f"{home.log('supervisord')}, then `sidecart up` again"
-        )
+            for line in configurations.pass_on():
+                progress.say(line)
+    raise StackError(
+        f"the supervisor (pid {process.pid}) ended with {process.returncode}, and everything with it: see "
+        f"{home.log('supervisord')}, then `sidecart up` again"
+    )
 
 
 def stop(home: Home, process: subprocess.Popen[bytes] | None) -> None:

@@ -17,8 +17,9 @@ from stack.program import Program
 
 CALL_TIMEOUT_S = 10.0
 NOT_RUNNING, ALREADY_STARTED = 70, 60
-# Supervisor's state numbers of a process that is not there.
-GONE = {0, 100, 200}
+# Supervisor's numbers for states.
+STOPPED, RUNNING = {0, 200}, {10, 20, 30}
+POLL_S = 0.05
 LAUNCHER = Path(launch.__file__)
 
 
@@ -123,14 +124,19 @@ class Supervisor:
 
     def stop(self, names: Iterable[str], deadline_s: float) -> None:
         """Ask all *names* to stop at once and wait; the supervisor kills what takes longer than its own limit."""
-        waiting = list(names)
-        for name in waiting:
-            self._tolerate(NOT_RUNNING, "stopProcess", name, False)
-        limit = time.monotonic() + deadline_s
-        while waiting := [name for name in waiting if self.call("getProcessInfo", name)["state"] not in GONE]:
-            if time.monotonic() > limit:
-                raise StackError(f"{', '.join(waiting)} did not stop within {deadline_s:.0f} s")
-            time.sleep(0.05)
+        waiting, limit = set(names), time.monotonic() + deadline_s
+        while waiting:
+            for name in sorted(waiting):
+                state = self.call("getProcessInfo", name)["state"]
+                if state in STOPPED:
+                    waiting.discard(name)
+                elif state in RUNNING:
+                    self._tolerate(NOT_RUNNING, "stopProcess", name, False)
+                # One that just ended by itself is about to be started again: it is asked in the next round.
+            if waiting and time.monotonic() > limit:
+                raise StackError(f"{', '.join(sorted(waiting))} did not stop within {deadline_s:.0f} s")
+            if waiting:
+                time.sleep(POLL_S)
 
     def add(self, name: str) -> None:
         """Take *name* from the rewritten configuration."""

@@ -44,7 +44,7 @@ def _keep(home: Home, file: Path, *, reset: bool) -> None:
     try:
         startup.run(reset=reset)
         progress.say("all ready: http://localhost:" + str(home.port(3500)) + " is the edge; Ctrl-C stops all")
-        keeper.watch(home, startup.watched)
+        keeper.watch(home, startup.watched, progress)
     except KeyboardInterrupt:
         progress.say("stopping")
     except StackError as error:
