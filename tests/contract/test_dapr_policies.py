@@ -1,0 +1,94 @@
+import re
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.support.documents import APP_IDS, SERVICES, Document, components, read
+
+POLICIES = read("resiliency")
+NUMBER = re.compile(r"^\s+[\w-]+: \"?(-?\d|consecutiveFailures|\d+-\d+|[\d,-]+\"$)")
+
+
+def by_name(document: Document) -> str:
+    return document.name
+
+
+def policies(document: Document, kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = document.spec["policies"].get(kind, {})
+    return found
+
+
+def component_targets() -> list[tuple[Document, str, dict[str, Any]]]:
+    return [
+        (document, name, target)
+        for document in POLICIES
+        for name, target in document.spec["targets"].get("components", {}).items()
+    ]
+
+
+@pytest.mark.parametrize("document", POLICIES, ids=by_name)
+def test_a_reason_stands_before_each_number(document: Document) -> None:
+    lines = document.path.read_text().splitlines()
+    for before, line in pairwise(lines):
+        if NUMBER.match(line):
+            assert before.lstrip().startswith("# "), f"{document.path.name}: {line.strip()} has no reason"
+
+
+@pytest.mark.parametrize("document", POLICIES, ids=by_name)
+def test_every_policy_is_defined_where_it_is_used_and_used_where_it_is_defined(document: Document) -> None:
+    targets = [target for kind in document.spec["targets"].values() for target in kind.values()]
+    used = [policy for target in targets for policy in named(target)]
+    defined = {name for kind in document.spec["policies"].values() for name in kind}
+    # Defaults are used by their names alone.
+    assert set(used) == {name for name in defined if not name.startswith(("Default", "DaprBuiltIn"))}
+
+
+def named(target: dict[str, Any]) -> list[str]:
+    parts = [target[way] for way in ("inbound", "outbound") if way in target] or [target]
+    return [str(policy) for part in parts for policy in part.values()]
+
+
+@pytest.mark.parametrize("app_id", APP_IDS)
+def test_no_policy_or_target_overwrites_another_in_the_same_sidecar(app_id: str) -> None:
+    # A sidecar throws all files into one pot: the last of two that share a name wins.
+    loaded = [document for document in POLICIES if app_id in document.scopes]
+    names = Counter((kind, name) for it in loaded for kind, group in it.spec["policies"].items() for name in group)
+    targets = Counter((kind, name) for it in loaded for kind, group in it.spec["targets"].items() for name in group)
+    assert {key: count for key, count in (names + targets).items() if count > 1} == {}
+
+
+@pytest.mark.parametrize(("document", "name"), [(it, name) for it, name, _ in component_targets()])
+def test_a_guarded_component_exists_and_reaches_the_same_sidecars(document: Document, name: str) -> None:
+    assert set(components()[name].scopes) == set(document.scopes)
+
+
+@pytest.mark.parametrize("broker", ["pubsub", "notification-queue"])
+def test_delivery_is_retried_without_end_and_never_cut_off_by_a_breaker(broker: str) -> None:
+    ((document, target),) = [(it, target) for it, name, target in component_targets() if name == broker]
+    assert "circuitBreaker" not in target["inbound"]
+    retry = policies(document, "retries")[target["inbound"]["retry"]]
+    # An exponential policy ends after 15 minutes even with -1.
+    assert (retry["policy"], retry["maxRetries"]) == ("constant", -1)
+
+
+def test_a_mail_is_never_sent_again_by_the_sidecar() -> None:
+    ((_, target),) = [(it, target) for it, name, target in component_targets() if name == "email"]
+    assert "retry" not in target["outbound"]
+    assert "timeout" in target["outbound"]
+
+
+def test_a_decline_is_an_answer_and_not_repeated() -> None:
+    (document,) = [it for it in POLICIES if it.name == "card-processor"]
+    assert policies(document, "retries")["card-processor-call"]["matching"] == {"httpStatusCodes": "500-599"}
+    assert document.scopes == ["payments"]
+
+
+def test_the_edge_gives_only_named_apps_time_to_answer() -> None:
+    (document,) = [it for it in POLICIES if it.scopes == ["edge"]]
+    assert set(document.spec["targets"]["apps"]) == set(SERVICES)
+    timeouts = policies(document, "timeouts")
+    assert timeouts["DefaultAppTimeoutPolicy"] == "1ns"
+    # Event streams end themselves after 25 s.
+    assert int(timeouts["edge-call"].removesuffix("s")) > 25
