@@ -17,6 +17,7 @@ _SERVER_SETTINGS = (
     "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
 )
 _POOL_WAIT_S = 5.0
+_AFTERWARDS = "afterwards"
 
 
 def engine_for(url: str, pool_size: int = 5) -> AsyncEngine:
@@ -41,6 +42,11 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
+def afterwards(tx: AsyncSession, then: Callable[[], None]) -> None:
+    """Call *then* once *tx* has committed, and never where it does not; for wake-ups, which may get lost."""
+    tx.info.setdefault(_AFTERWARDS, []).append(then)
+
+
 class Database:
     """One service's own database; the only place where a transaction begins and ends."""
 
@@ -48,7 +54,8 @@ class Database:
         self.engine = engine
         self.codec = codec
         self.on_commit = on_commit
-        self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+        # event handlers see the transaction alone: what a service's store needs besides rides on `tx.info`
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False, info={"codec": codec})
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
@@ -61,6 +68,8 @@ class Database:
             seams.after("commit")
         if recorded:
             self.on_commit()
+        for then in tx.info.get(_AFTERWARDS, ()):
+            then()
 
     async def close(self) -> None:
         """Give every connection back."""

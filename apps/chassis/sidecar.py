@@ -45,11 +45,20 @@ class Document:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a named HTTP endpoint is reached through the sidecar, and the session that may do it."""
+
+    url: str
+    session: aiohttp.ClientSession
+
+
 class Sidecar:
     """All that a service says to the world goes through here: one gRPC channel, one HTTP pool, per process."""
 
-    def __init__(self, app_id: str, client: DaprClient, http: aiohttp.ClientSession) -> None:
+    def __init__(self, app_id: str, address: str, client: DaprClient, http: aiohttp.ClientSession) -> None:
         self.app_id = app_id
+        self._address = address
         self._dapr = client
         self._http = http
 
@@ -62,14 +71,15 @@ class Sidecar:
         except TimeoutError as error:
             raise SidecarError("the sidecar did not become ready") from error
         headers = {"dapr-api-token": settings.sidecar_token.get_secret_value()} if settings.sidecar_token else {}
+        address = f"http://127.0.0.1:{settings.sidecar_http_port}"
         http = aiohttp.ClientSession(
-            f"http://127.0.0.1:{settings.sidecar_http_port}",
+            address,
             headers=headers,
             timeout=_INVOKE_TIMEOUT,
             connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=_TOO_OLD_CONNECTION_S),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        return cls(settings.service, client, http)
+        return cls(settings.service, address, client, http)
 
     async def close(self) -> None:
         """Close both connections."""
@@ -119,6 +129,10 @@ class Sidecar:
                 return Answer(response.status, await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
             raise SidecarError(f"{app_id} could not be reached") from error
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Return the HTTP endpoint *name* for a client library of its own: its policies are YAML."""
+        return Endpoint(f"{self._address}/v1.0/invoke/{name}/method", self._http)
 
     async def bind(self, name: str, operation: str, data: bytes, metadata: dict[str, str]) -> bytes:
         """Call an output binding and return its answer; raise SidecarError when it fails."""
