@@ -18,7 +18,8 @@ class Sender:
         try:
             async with self._http.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 return 200 <= answer.status < 300  # noqa: PLR2004 - the 2xx
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, OSError, ValueError):
+            # a timeout is an OSError, an address that cannot be one a ValueError
             return False
 
     async def close(self) -> None:

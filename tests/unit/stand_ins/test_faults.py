@@ -1,12 +1,14 @@
 import http.client
+import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stack.stand_ins.faults import NONE, FaultBox, parse
 from stack.stand_ins.problems import Invalid
-from tests.support.stand_ins import StandIn
+from tests.support.stand_ins import StandIn, running
 
 pytestmark = pytest.mark.enable_socket
 
@@ -121,3 +123,12 @@ def test_drop_answer_with_hang_is_an_effect_followed_by_silence(sms: StandIn) ->
 def test_faults_never_hit_what_the_tester_looks_at(sms: StandIn) -> None:
     sms.faults(status=500, hang=True)
     assert [sms.call("GET", path).status for path in ("/", "/healthz", "/faults", "/messages")] == [200] * 4
+
+
+def test_a_request_that_hangs_does_not_keep_the_stand_in_from_stopping(tmp_path: Path) -> None:
+    with running("push", tmp_path) as push, socket.create_connection(("127.0.0.1", push.port)) as client:
+        push.faults(hang=True)
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nX-To: d\r\nContent-Length: 2\r\n\r\nhi")
+        assert push.process is not None
+        push.process.terminate()
+        push.process.wait(timeout=8)

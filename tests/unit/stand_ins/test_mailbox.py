@@ -78,6 +78,22 @@ def test_nothing_is_accepted_without_signing_in(mailbox: StandIn) -> None:
     assert mailbox.messages() == []
 
 
+def test_the_greeting_offers_each_extension_on_a_line_of_its_own(mailbox: StandIn) -> None:
+    with connected(mailbox) as client:
+        assert {"size", "8bitmime", "smtputf8", "auth"} <= set(client.esmtp_features)
+        assert client.noop()[0] == 250
+
+
+def test_addresses_plain_and_peculiar_are_taken_as_they_are(mailbox: StandIn) -> None:
+    peculiar = ["a.b+tag@example.com", '"john doe"@example.com', "o'neil@example.com", "x@[127.0.0.1]"]
+    send(mailbox, mail(), to=peculiar)
+    assert mailbox.messages()[0]["recipients"] == peculiar
+    with connected(mailbox) as client:
+        client.ehlo()
+        client.mail("shop@example.com", ["SIZE=100"])
+        assert [client.docmd("RCPT", f"TO:{wrong}")[0] for wrong in ("", "<a@b@c d>")] == [501, 553]
+
+
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 def test_both_ways_to_sign_in_work(mailbox: StandIn, mechanism: str) -> None:
     client = smtplib.SMTP("127.0.0.1", mailbox.smtp_port, local_hostname="localhost")

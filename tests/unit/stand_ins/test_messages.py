@@ -128,3 +128,18 @@ def test_a_taken_port_is_named_in_one_line(push: StandIn, tmp_path: Path) -> Non
     assert said.count("\n") == 1
     assert str(push.port) in said
     assert "Traceback" not in said
+
+
+def test_a_folder_that_cannot_hold_data_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = StandIn("push", tmp_path / "file").complaint()
+    assert said.count("\n") == 1
+    assert str(tmp_path / "file") in said
+    assert "Traceback" not in said
+
+
+def test_a_damaged_database_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "push.db").write_bytes(b"no database" * 100)
+    said = StandIn("push", tmp_path).complaint()
+    assert "push.db" in said
+    assert "Traceback" not in said

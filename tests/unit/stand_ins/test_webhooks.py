@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
+from stack.stand_ins.card_processor.sender import Sender
 from stack.stand_ins.card_processor.webhooks import retry_delay
 from tests.support.programs import until
 from tests.support.stand_ins import StandIn, free_port, running
@@ -177,6 +178,13 @@ def test_a_kill_forgets_no_event_that_is_still_to_be_told(tmp_path: Path, endpoi
         until(lambda: len(endpoint.got) >= 2, "the event is sent again after the restart")
         assert set(endpoint.types()) == {"payment_intent.succeeded"}
         assert endpoint.events(paid.id)
+
+
+async def test_an_endpoint_that_cannot_be_reached_is_a_failed_attempt_and_no_crash() -> None:
+    sender = Sender(1)
+    for url in (f"http://127.0.0.1:{free_port()}/", "http://[bad", "http://\x00/", "http://127.0.0.1:99999/"):
+        assert await sender.send(url, b"{}", "t=1,v1=x") is False
+    await sender.close()
 
 
 def test_back_off_doubles_up_to_a_minute() -> None:
