@@ -10,6 +10,7 @@ import orjson
 from dapr.aio.clients import DaprClient
 from dapr.clients import BulkPublishEntry
 from dapr.clients.grpc._state import StateItem
+from dapr.clients.health import DaprHealth
 
 from apps.chassis import seams, telemetry
 from apps.chassis.outbox import Envelope
@@ -66,8 +67,10 @@ class Sidecar:
     async def connect(cls, settings: ServiceSettings) -> "Sidecar":
         """Wait for the sidecar and connect; raise SidecarError when it does not come up in time."""
         try:
-            # the SDK's constructor blocks on a health check; there is one per process, so one thread for it
-            client = await asyncio.to_thread(DaprClient)
+            # the SDK's constructor blocks on a health check: made in a thread first, it is over at once below
+            await asyncio.to_thread(DaprHealth.wait_for_sidecar)
+            # the channel belongs to the loop of the thread it is made in
+            client = DaprClient()
         except TimeoutError as error:
             raise SidecarError("the sidecar did not become ready") from error
         headers = {"dapr-api-token": settings.sidecar_token.get_secret_value()} if settings.sidecar_token else {}
