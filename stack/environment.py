@@ -10,7 +10,8 @@ VALKEY_PORT = 16379
 _OURS = ("DAPR_", "SIDECART_", "APP_", "PG", "SUPERVISOR_")
 # Slows every start down, and keeps the caches of our own code from being written at all.
 _DROPPED = {"PYTHONDONTWRITEBYTECODE", "NAMESPACE", "PYTHONPATH", "PYTHONHOME"}
-_CALLERS_SETTINGS = {"SIDECART_CACHE"}
+# The cache is one for all systems; seams are armed by a test that starts a system.
+_CALLERS_SETTINGS = {"SIDECART_CACHE", "SIDECART_SEAMS"}
 
 
 def inherited() -> dict[str, str]:
@@ -39,4 +40,6 @@ def common(home: Home) -> dict[str, str]:
         "SIDECART_PUSH_URL": f"http://127.0.0.1:{home.port(PUSH_PORT)}/",
         "DAPR_HOST_IP": "127.0.0.1",
         "NAMESPACE": "default",
+        # `sidecart token` asks for them; nobody reaches that route through a sidecar.
+        "USERS_OPERATOR_TOKENS": "true",
     }
