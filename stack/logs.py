@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,10 @@ from stack.home import Home
 TAIL_BYTES = 64 * 1024
 FOLLOW_S = 0.25
 LARGEST = 50 * 1024 * 1024
-_GRAVE = {"error", "fatal", "critical", "panic"}
+_GRAVE = ("error", "fatal", "critical", "panic")
+_EXCEPTION = re.compile(r"[\w.]*(Error|Exception)\b.*: ")
+# True, and no help.
+_EMPTY = ("Application startup failed", "Traceback (most recent call last)")
 
 
 def tail(path: Path, lines: int) -> list[str]:
@@ -31,15 +35,18 @@ def reason(home: Home, name: str) -> str:
     lines = [line for line in tail(home.log(name), 60) if line.strip()]
     if not lines:
         return "it printed nothing"
-    grave = [message for line in lines if (message := _grave_message(line))]
-    return (grave[-1] if grave else _message(lines[-1]))[:300]
+    telling = [message for line in lines if (message := _telling(line))]
+    return (telling[-1] if telling else _message(lines[-1]))[:300]
 
 
-def _grave_message(line: str) -> str | None:
-    lowered = line.lower()
-    if any(f'"level":"{level}"' in lowered.replace(" ", "") for level in _GRAVE) or "FATAL:" in line:
-        return _message(line)
-    return None
+def _telling(line: str) -> str | None:
+    """Return what *line* says if it is the report of an error, and more than that there was one."""
+    compact = line.lower().replace(" ", "")
+    grave = any(f'"level":"{level}"' in compact for level in _GRAVE) or "FATAL:" in line
+    if not grave and not _EXCEPTION.match(line):
+        return None
+    message = _message(line)
+    return None if any(empty in message for empty in _EMPTY) else message
 
 
 def _message(line: str) -> str:
@@ -49,8 +56,9 @@ def _message(line: str) -> str:
         return line.strip()
     if not isinstance(entry, dict):
         return line.strip()
-    said = [str(entry[key]) for key in ("msg", "event", "message", "error") if entry.get(key)]
-    return ": ".join(said) or line.strip()
+    said = [str(entry[key]) for key in ("msg", "event", "message", "error", "exception") if entry.get(key)]
+    # The last line of a traceback is the one that says it.
+    return ": ".join(text.strip().splitlines()[-1] for text in said if text.strip()) or line.strip()
 
 
 def follow(paths: dict[str, Path]) -> Iterator[tuple[str, str]]:

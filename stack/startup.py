@@ -51,6 +51,9 @@ class Startup:
         home = self._home
         if killed := keeper.kill_leftovers(home):
             self._progress.say(f"ended what a crashed run had left: {', '.join(killed)}")
+        for stale in home.run.glob("names.db*"):
+            # Names of a crashed run's replicas would draw calls that nobody answers.
+            stale.unlink()
         record = records.begin(home, self._topology.file)
         # Ports first: nobody should wait for a build to hear that one is taken.
         ports.refuse_taken(plan.ports(home, self._topology))
