@@ -1,0 +1,1 @@
+"""Charges what was ordered, once, and gives back what was cancelled."""

@@ -1,0 +1,12 @@
+from typing import Final
+
+from apps.chassis.problems import Problem
+from apps.payments.domain import IllegalTransitionError, PaymentNotFoundError, RefundTooLargeError
+from apps.payments.provider import NoticeNotValidError
+
+PROBLEMS: Final[dict[type[Exception], Problem]] = {
+    PaymentNotFoundError: Problem(404, "payment-not-found"),
+    IllegalTransitionError: Problem(409, "illegal-transition"),
+    RefundTooLargeError: Problem(409, "refund-too-large"),
+    NoticeNotValidError: Problem(400, "signature-not-valid"),
+}

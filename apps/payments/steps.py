@@ -1,0 +1,98 @@
+"""What a payment needs next; the worker does it, and nothing here knows how."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from apps.payments.domain import RefundState, State
+from apps.payments.payment import AttemptStatus, Payment, Refund
+from apps.payments.provider import Busy, Charge, ChargeOutcome, Lost, Missing, RefundOutcome, Return, Returned
+
+# Processors forget idempotency keys after a day; from here on a repetition is preceded by a question.
+KEY_LIFETIME: Final = timedelta(hours=20)
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 300.0
+_BUSY_PAUSE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Ask orders how much the order costs now."""
+
+    order_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Charge, or with `ask` find out whether it happened."""
+
+    charge: Charge
+    ask: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Refund, or with `ask` find out what became of it."""
+
+    refund: Return
+    ask: bool = False
+
+
+Step = Price | Take | GiveBack
+
+
+def next_steps(payment: Payment, now: datetime, *, again: bool) -> list[Step]:
+    """Return what is to be done now; *again* means that it may have been begun before.
+
+    A payment with nothing pending is looked up as a whole: somebody, such as the processor's webhook, asked for that.
+    """
+    if payment.state in (State.PROCESSING, State.UNKNOWN):
+        if payment.attempt.status is AttemptStatus.UNPRICED:
+            return [Price(payment.order_id)]
+        stale = now - payment.attempt.planned_at > KEY_LIFETIME
+        return [Take(_charge(payment), ask=again and (stale or payment.cancelled))]
+    pending = next((each for each in payment.refunds if each.state is RefundState.PENDING), None)
+    if pending and payment.state is State.SUCCEEDED:
+        stale = now - pending.planned_at > KEY_LIFETIME
+        return [GiveBack(_return(payment, pending), ask=pending.provider_id is not None or (again and stale))]
+    return [GiveBack(_return(payment, each), ask=True) for each in payment.refunds if each.provider_id]
+
+
+def is_pending(payment: Payment) -> bool:
+    """Tell whether the worker still has something to do."""
+    if payment.state is State.SUCCEEDED:
+        return any(refund.state is RefundState.PENDING for refund in payment.refunds)
+    return payment.state in (State.PROCESSING, State.UNKNOWN)
+
+
+def pause(outcome: ChargeOutcome | RefundOutcome | None, tries: int) -> timedelta:
+    """Return how long to leave a pending payment alone after *outcome*, the longer the more often it was tried."""
+    jitter = random.uniform(0.75, 1.25)  # noqa: S311  # spreads load, guards nothing
+    if isinstance(outcome, Busy):
+        return (outcome.after or timedelta(seconds=_BUSY_PAUSE_S)) * max(jitter, 1.0)
+    if isinstance(outcome, Lost | Missing) or (isinstance(outcome, Returned) and outcome.state is RefundState.PENDING):
+        return timedelta(seconds=min(_FIRST_PAUSE_S * 2 ** min(tries - 1, 10), _LONGEST_PAUSE_S) * jitter)
+    return timedelta()
+
+
+def _charge(payment: Payment) -> Charge:
+    attempt = payment.attempt
+    return Charge(
+        payment.id,
+        payment.order_id,
+        attempt.reference,
+        payment.amount,
+        payment.currency,
+        attempt.method,
+        attempt.provider_id,
+    )
+
+
+def _return(payment: Payment, refund: Refund) -> Return:
+    charged = next(each for each in payment.attempts if each.status is AttemptStatus.CAPTURED)
+    charge_id = charged.provider_id or ""
+    return Return(
+        payment.id, refund.id, refund.reference, refund.amount, payment.currency, charge_id, refund.provider_id
+    )

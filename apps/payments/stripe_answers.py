@@ -1,0 +1,90 @@
+"""Stripe's objects and errors in our words."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from stripe import InvalidRequestError, StripeError
+
+from apps.payments.declines import normalise
+from apps.payments.domain import RefundState
+from apps.payments.provider import Captured, Card, Declined, Lost, Notice, Returned
+
+_BY_PARAM: Final = {"payment_method": "method_not_valid", "amount": "amount_not_accepted"}
+_REFUND_STATES: Final = {
+    "succeeded": RefundState.SUCCEEDED,
+    "failed": RefundState.FAILED,
+    "canceled": RefundState.FAILED,
+}
+
+Json = dict[str, Any]
+
+
+def charge(intent: Json) -> Captured | Declined | Lost:
+    """Read a PaymentIntent; one that is still under way says nothing yet."""
+    raw = orjson.dumps(intent)
+    match intent["status"]:
+        case "succeeded":
+            taken = intent["amount_received"], intent["currency"].upper()
+            return Captured(intent["id"], *taken, _card(intent.get("latest_charge")), raw)
+        case "requires_payment_method" | "canceled":
+            error = intent.get("last_payment_error") or {}
+            code = normalise(error.get("decline_code"), error.get("code"))
+            return Declined(code, intent["id"], _card(intent.get("latest_charge")), raw)
+        case "requires_action" | "requires_confirmation":
+            return Declined("authentication_required", intent["id"], None, raw)
+        case other:
+            return Lost(f"the intent is {other}")
+
+
+def declined(error: StripeError) -> Declined:
+    """Read a card error: the intent that it left behind is in it."""
+    told = _told(error)
+    intent: Json = told.get("payment_intent") or {}
+    code = normalise(told.get("decline_code"), told.get("code"))
+    return Declined(code, intent.get("id"), _card(intent.get("latest_charge")), body(error))
+
+
+def invalid_code(error: InvalidRequestError) -> str:
+    """Return our code for a request that the processor does not take."""
+    return _BY_PARAM.get(str(error.param), "declined")
+
+
+def refund(made: Json) -> Returned:
+    """Read a Refund; what is neither done nor failed is pending."""
+    state = _REFUND_STATES.get(made["status"], RefundState.PENDING)
+    return Returned(made["id"], made["amount"], made["currency"].upper(), state, orjson.dumps(made))
+
+
+def notice(event: Json) -> Notice:
+    """Read an event; where it names no payment of ours it is kept and leads nowhere."""
+    thing: Json = event["data"]["object"]
+    intent = thing["id"] if thing.get("object") == "payment_intent" else thing.get("payment_intent")
+    label = (thing.get("metadata") or {}).get("payment_id")
+    return Notice(str(event["id"]), str(event["type"]), _uuid(label), str(intent) if intent else None)
+
+
+def body(error: StripeError) -> bytes:
+    """Return the answer as it came."""
+    told = error.http_body
+    return told if isinstance(told, bytes) else (told or "").encode()
+
+
+def _told(error: StripeError) -> Json:
+    whole: Any = error.json_body
+    told: Json = whole.get("error", {}) if isinstance(whole, dict) else {}
+    return told
+
+
+def _card(latest_charge: Any) -> Card | None:
+    if not isinstance(latest_charge, dict):
+        return None
+    card = (latest_charge.get("payment_method_details") or {}).get("card") or {}
+    return Card(str(card["brand"]), str(card["last4"])) if "brand" in card and "last4" in card else None
+
+
+def _uuid(value: Any) -> UUID | None:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None

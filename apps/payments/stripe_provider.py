@@ -1,0 +1,165 @@
+"""Stripe, by its official SDK, through the sidecar: timeouts, retries and breakers are YAML, so the SDK has none.
+
+`raw_request_async` rather than the typed calls: 200 instead of 390 microseconds of CPU a call, since no object is
+built for each part of the answer; aiohttp alone takes 70.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, cast
+from uuid import UUID
+
+import orjson
+import stripe
+from stripe import AIOHTTPClient, CardError, InvalidRequestError, StripeClient, StripeError, WebhookSignature
+
+from apps.chassis.sidecar import Endpoint
+from apps.chassis.telemetry import log
+from apps.payments import stripe_answers as answers
+from apps.payments.provider import (
+    Busy,
+    Charge,
+    ChargeOutcome,
+    Declined,
+    Lost,
+    Missing,
+    Notice,
+    NoticeNotValidError,
+    RefundOutcome,
+    Refused,
+    Return,
+)
+
+_TOLERANCE_S: Final = 300
+_NOT_FOUND: Final = 404
+_RATE_LIMITED: Final = 429
+_UNAUTHORISED: Final = (401, 403)
+_LONGEST_WAIT_S: Final = 300.0
+_EXPAND: Final = ["latest_charge"]
+
+Json = dict[str, Any]
+
+
+class StripeProvider:
+    """Speaks Stripe's wire format; our reference is the idempotency key, and in the metadata to be found by."""
+
+    def __init__(self, endpoint: Endpoint, key: str, webhook_secret: str) -> None:
+        stripe.enable_telemetry = False
+        self._webhook_secret = webhook_secret
+        self._client = StripeClient(
+            key,
+            # no timeout of its own: the worker bounds each call, the sidecar's policy more tightly
+            http_client=AIOHTTPClient(session=endpoint.session, timeout=None),
+            base_addresses={"api": endpoint.url},
+            max_network_retries=0,
+        )
+
+    async def charge(self, charge: Charge) -> ChargeOutcome:
+        """Take the money; the same reference never takes it twice."""
+        try:
+            return answers.charge(
+                await self._post(
+                    "/v1/payment_intents",
+                    charge.reference,
+                    amount=charge.amount,
+                    currency=charge.currency.lower(),
+                    payment_method=charge.method,
+                    payment_method_types=["card"],
+                    confirm=True,
+                    off_session=True,
+                    metadata=_labels(charge.payment_id, charge.reference) | {"order_id": str(charge.order_id)},
+                    expand=_EXPAND,
+                )
+            )
+        except CardError as error:
+            return answers.declined(error)
+        except InvalidRequestError as error:
+            return Declined(answers.invalid_code(error), None, None, answers.body(error))
+        except Exception as error:  # noqa: BLE001  # the SDK lets its client's own errors through
+            return _trouble(error)
+
+    async def find(self, charge: Charge) -> ChargeOutcome:
+        """Ask what became of a charge."""
+        try:
+            if charge.provider_id:
+                found = await self._get(f"/v1/payment_intents/{charge.provider_id}", expand=_EXPAND)
+                return answers.charge(found)
+            query = f"metadata['reference']:'{charge.reference}'"
+            page = await self._get("/v1/payment_intents/search", query=query, expand=["data.latest_charge"])
+        except Exception as error:  # noqa: BLE001
+            return Missing() if _is_missing(error) else _trouble(error)
+        return answers.charge(page["data"][0]) if page["data"] else Missing()
+
+    async def refund(self, refund: Return) -> RefundOutcome:
+        """Give money back; the same reference never gives it twice."""
+        try:
+            return answers.refund(
+                await self._post(
+                    "/v1/refunds",
+                    refund.reference,
+                    payment_intent=refund.charge_id,
+                    amount=refund.amount,
+                    metadata=_labels(refund.payment_id, refund.reference),
+                )
+            )
+        except InvalidRequestError as error:
+            return Refused(answers.body(error))
+        except Exception as error:  # noqa: BLE001
+            return _trouble(error)
+
+    async def find_refund(self, refund: Return) -> RefundOutcome:
+        """Ask what became of a refund."""
+        try:
+            if refund.provider_id:
+                return answers.refund(await self._get(f"/v1/refunds/{refund.provider_id}"))
+            page = await self._get("/v1/refunds", payment_intent=refund.charge_id, limit=100)
+        except Exception as error:  # noqa: BLE001
+            return Missing() if _is_missing(error) else _trouble(error)
+        ours = [each for each in page["data"] if each.get("metadata", {}).get("reference") == refund.reference]
+        return answers.refund(ours[0]) if ours else Missing()
+
+    def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        """Verify a webhook by its raw body, or raise NoticeNotValidError."""
+        try:
+            signature = headers.get("stripe-signature")
+            WebhookSignature.verify_header(body, signature, self._webhook_secret, _TOLERANCE_S)
+            event: Json = orjson.loads(body)
+            return answers.notice(event)
+        except (StripeError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise NoticeNotValidError("The webhook's signature does not hold for its content.") from error
+
+    async def _post(self, path: str, reference: str, **form: Any) -> Json:
+        response = await self._client.raw_request_async("post", path, idempotency_key=reference, **form)
+        return cast("Json", response.data)
+
+    async def _get(self, path: str, **query: Any) -> Json:
+        response = await self._client.raw_request_async("get", path, **query)
+        return cast("Json", response.data)
+
+
+def _labels(payment_id: UUID, reference: str) -> dict[str, str]:
+    return {"payment_id": str(payment_id), "reference": reference}
+
+
+def _is_missing(error: Exception) -> bool:
+    return isinstance(error, InvalidRequestError) and error.http_status == _NOT_FOUND
+
+
+def _trouble(error: Exception) -> Lost | Busy:
+    """Tell an answer that means "nothing was done" from one that leaves it open."""
+    status = error.http_status if isinstance(error, StripeError) else None
+    if status == _RATE_LIMITED:
+        return Busy("rate limited", _retry_after(error))
+    if status in _UNAUTHORISED:
+        log.error("processor_refused_key", remedy="correct secret card-processor-key")
+        return Busy("key refused", timedelta(seconds=10))
+    return Lost(f"{type(error).__name__} {status or ''}".strip())
+
+
+def _retry_after(error: Exception) -> timedelta | None:
+    headers: Mapping[str, str] = getattr(error, "headers", None) or {}
+    named = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    try:
+        return timedelta(seconds=min(max(float(named), 0.0), _LONGEST_WAIT_S))
+    except ValueError:
+        return None

@@ -1,0 +1,133 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import UUID
+
+from uuid_utils.compat import uuid4
+
+from apps.chassis import seams
+from apps.chassis.database import Database
+from apps.chassis.sidecar import SidecarError
+from apps.chassis.telemetry import log
+from apps.contracts.base import Money
+from apps.payments import use_cases, wakeup
+from apps.payments.provider import Busy, ChargeOutcome, Lost, Provider, RefundOutcome
+from apps.payments.steps import GiveBack, Price, Step, Take
+from apps.payments.use_cases import Work
+
+_MAX_PAUSE_S = 5.0
+_FAREWELL_S = 3.0
+
+
+class Worker:
+    """Does what payments need: takes what is due, calls outside any transaction, records what came of it.
+
+    One transaction a round records every call that has finished and takes as many payments as that made room for, so
+    the batches grow with the load, and a call that hangs holds one place and nobody else up.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        provider: Provider,
+        amount_of: Callable[[UUID], Awaitable[Money]],
+        *,
+        concurrency: int,
+        call_timeout: timedelta,
+        lease: timedelta,
+        poll: timedelta,
+    ) -> None:
+        self._database = database
+        self._provider = provider
+        self._amount_of = amount_of
+        self._concurrency = concurrency
+        self._call_timeout_s = call_timeout.total_seconds()
+        self._lease = lease
+        self._poll_s = poll.total_seconds()
+        self._holder: UUID = uuid4()
+        self._woken = asyncio.Event()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._finished: list[Work] = []
+        self._more = True
+
+    async def run(self) -> None:
+        """Work until cancelled; a database that is away is waited for."""
+        pause = self._poll_s
+        wakeup.register(self._woken.set)
+        try:
+            while True:
+                try:
+                    await self.round()
+                    pause = self._poll_s
+                except Exception as error:  # noqa: BLE001  # what was not recorded is recorded next time
+                    log.warning("worker_interrupted", error=type(error).__name__)
+                    pause = min(pause * 2, _MAX_PAUSE_S)
+                    await asyncio.sleep(pause)
+                await self._wait()
+        finally:
+            wakeup.unregister(self._woken.set)
+            await self._end()
+
+    async def _end(self) -> None:
+        """Give calls under way a moment: what is not recorded now waits for its lease to run out."""
+        if self._calls:
+            _, hanging = await asyncio.wait(self._calls, timeout=_FAREWELL_S)
+            for call in hanging:
+                call.cancel()
+        if self._finished:
+            async with self._database.transaction() as tx:
+                await use_cases.settle(tx, self._finished)
+
+    async def round(self) -> None:
+        """Record what has finished, take what there is room for, and begin it."""
+        self._woken.clear()
+        finished, room = list(self._finished), self._concurrency - len(self._calls)
+        async with self._database.transaction() as tx:
+            if finished:
+                await use_cases.settle(tx, finished)
+            taken = await use_cases.take(tx, self._holder, room, self._lease) if room else []
+        del self._finished[: len(finished)]
+        self._more = len(taken) == room
+        for work in taken:
+            call = asyncio.create_task(self._do(work))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+
+    async def _wait(self) -> None:
+        """Sleep until a call finishes, something new is recorded here, or the poll is due."""
+        if self._finished or (self._more and len(self._calls) < self._concurrency):
+            return
+        try:
+            async with asyncio.timeout(self._poll_s):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _do(self, work: Work) -> None:
+        for step in work.steps:
+            seams.before("provider-call")
+            outcome = await self._perform(step)
+            seams.after("provider-call")
+            work.done.append((step, outcome))
+        self._finished.append(work)
+        self._woken.set()
+
+    async def _perform(self, step: Step) -> ChargeOutcome | RefundOutcome | Money:
+        try:
+            async with asyncio.timeout(self._call_timeout_s):
+                match step:
+                    case Price():
+                        return await self._amount_of(step.order_id)
+                    case Take():
+                        ask = self._provider.find if step.ask else self._provider.charge
+                        return await ask(step.charge)
+                    case GiveBack():
+                        back = self._provider.find_refund if step.ask else self._provider.refund
+                        return await back(step.refund)
+        except TimeoutError:
+            return Busy("timeout") if isinstance(step, Price) else Lost("timeout")
+        except SidecarError as error:
+            return Busy(str(error))
+        except Exception as error:  # noqa: BLE001  # whatever it was, the processor may have acted
+            log.error("provider_failed", error=type(error).__name__)
+            return Lost(type(error).__name__)
