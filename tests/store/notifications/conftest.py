@@ -1,0 +1,145 @@
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from apps.chassis.app import Chassis
+from apps.chassis.codec import PlainCodec
+from apps.chassis.database import Database, engine_for
+from apps.chassis.sidecar import Answer
+from apps.contracts.base import Money
+from apps.contracts.orders import Line, OrderPaid
+from apps.contracts.users import UserChanged
+from apps.notifications.app import send
+from apps.notifications.intake import Intake
+from apps.notifications.post_room import PostRoom
+from apps.notifications.settings import Settings
+
+DEADLINE_S = 10.0
+LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture
+async def database(database_for: Callable[[str], str]) -> AsyncIterator[Database]:
+    opened = Database(engine_for(database_for("notifications"), 8), PlainCodec())
+    yield opened
+    await opened.close()
+
+
+def order_paid(customer: UUID | None = None, number: str = "A-1") -> OrderPaid:
+    price = Money(amount=1999, currency="EUR")
+    return OrderPaid(
+        order_id=uuid4(),
+        customer_id=customer or uuid4(),
+        number=number,
+        sequence=2,
+        total=price,
+        lines=(Line(sku="mug", name="Mug", quantity=1, unit_price=price),),
+        paid_at=datetime.now(UTC),
+    )
+
+
+def contact(user_id: UUID, sequence: int = 1, **changes: Any) -> UserChanged:
+    told = {"email": f"{user_id}@example.org", "name": "Ann", "phone": None, "locale": "en", "timezone": "UTC"}
+    return UserChanged.model_validate({"user_id": user_id, "sequence": sequence, **told, **changes})
+
+
+async def rows(database: Database, statement: str, **parameters: Any) -> list[dict[str, Any]]:
+    async with database.transaction() as tx:
+        return [dict(row) for row in (await tx.execute(text(statement), parameters)).mappings()]
+
+
+async def execute(database: Database, statement: str, **parameters: Any) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(text(statement), parameters)
+
+
+async def states(database: Database) -> list[str]:
+    return [row["state"] for row in await rows(database, "SELECT state FROM messages ORDER BY id")]
+
+
+async def until(met: Callable[[], Awaitable[bool]], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not await met():
+        assert time.monotonic() < deadline, f"within {DEADLINE_S} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+@dataclass
+class FakeSidecar:
+    """Keeps what is sent through it, notes how many calls run at once, and can be told to fail or to hang."""
+
+    sent: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+    known: dict[UUID, UserChanged] = field(default_factory=dict)
+    errors: list[Exception] = field(default_factory=list)
+    users_error: Exception | None = None
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    running: dict[str, int] = field(default_factory=dict)
+    most_at_once: int = 0
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def bind(self, name: str, operation: str, data: bytes, metadata: dict[str, str]) -> bytes:
+        assert operation == "create"
+        self.running[name] = self.running.get(name, 0) + 1
+        self.most_at_once = max(self.most_at_once, self.running[name])
+        try:
+            await asyncio.sleep(0)
+            await self.gate.wait()
+            if self.errors:
+                raise self.errors.pop(0)
+            self.sent.append((name, metadata, data.decode()))
+            return b""
+        finally:
+            self.running[name] -= 1
+
+    async def invoke(self, app_id: str, method: str, path: str, *, query: dict[str, str]) -> Answer:
+        assert (app_id, method, path) == ("users", "GET", "/internal/users/contact")
+        if self.users_error:
+            raise self.users_error
+        found = self.known.get(UUID(query["id"]))
+        return Answer(200, found.model_dump_json().encode()) if found else Answer(404, orjson.dumps({}))
+
+    @property
+    def recipients(self) -> list[str]:
+        return [metadata["emailTo"] for _, metadata, _ in self.sent]
+
+
+@dataclass
+class Process:
+    """One running process of the service, without its HTTP side."""
+
+    room: PostRoom
+    intake: Intake
+    task: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+@asynccontextmanager
+async def running(
+    database: Database, sidecar: FakeSidecar, *, port: int = 8004, **told: Any
+) -> AsyncGenerator[Process]:
+    """Run the senders as the app does; stopped in order at the end unless that has happened."""
+    settings = Settings.model_validate({"APP_PORT": port, "APP_API_TOKEN": "x" * 16, "lease": LEASE, **told})
+    intake = Intake()
+    room = PostRoom(database, intake, holder=settings.holder, lease=settings.lease, capacity=settings.capacity)
+    chassis = cast(Chassis, SimpleNamespace(settings=settings, sidecar=sidecar, database=database, extra=room))
+    process = Process(room, intake, asyncio.create_task(send(chassis)))
+    try:
+        yield process
+    finally:
+        sidecar.gate.set()
+        await process.stop()
