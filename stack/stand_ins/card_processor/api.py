@@ -108,7 +108,8 @@ class Api:
 def expand(call: Call, thing: Json) -> Json:
     """Put in whole what `expand` names; only charges and intents can be."""
     for path in call.form.many("expand"):
-        for target in thing["data"] if path.startswith("data.") else [thing]:
+        inside = thing["data"] if thing["object"] in {"list", "search_result"} else []
+        for target in inside if path.startswith("data.") else [thing]:
             name = path.removeprefix("data.").partition(".")[0]
             kind = {"latest_charge": "ch", "charge": "ch", "payment_intent": "pi"}.get(name)
             if kind is not None and isinstance(target.get(name), str):

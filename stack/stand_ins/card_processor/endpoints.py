@@ -13,7 +13,7 @@ def create(call: Call, secret: str) -> Json:
     """`POST /v1/webhook_endpoints`; the answer alone shows the secret that signs (made up if *secret* is empty)."""
     call.form.allow(_CREATE)
     url, events = call.form.required("url"), call.form.many("enabled_events")
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+    if not _is_web_address(url):
         raise invalid("Invalid URL: it must begin with http:// or https:// and name a host", "url", "url_invalid")
     if not events:
         raise invalid("Missing required param: enabled_events.", "enabled_events", "parameter_missing")
@@ -33,6 +33,14 @@ def create(call: Call, secret: str) -> Json:
     call.book.add("we", made)
     call.events.reload()
     return made
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def remove(call: Call) -> Json:

@@ -2,6 +2,7 @@ import asyncio
 import hmac
 import logging
 import time
+from contextlib import suppress
 from hashlib import sha256
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -54,41 +55,43 @@ class Postman:
             async with asyncio.TaskGroup() as tasks:
                 while True:
                     self._events.wake.clear()
-                    self._fail_refunds()
-                    for _, group in groupby(self._due(), key=lambda row: row[1]):
+                    now = time.time()
+                    self._fail_refunds(now)
+                    for _, group in groupby(self._due(now), key=lambda row: row[1]):
                         await self._lanes.acquire()
                         tasks.create_task(self._send(list(group)))
-                    await self._rest()
+                    await self._rest(now)
         finally:
             if self._sender is not None:
                 await self._sender.close()
 
-    def _due(self) -> list[Delivery]:
+    def _due(self, now: float) -> list[Delivery]:
         rows = self._book.db.execute(
             "SELECT seq, due, attempt, event, endpoint FROM deliveries WHERE due <= ? ORDER BY due, seq DESC LIMIT ?",
-            (time.time(), _BATCH + len(self._under_way)),
+            (now, _BATCH + len(self._under_way)),
         ).fetchall()
         fresh = [row for row in rows if row[0] not in self._under_way]
         self._under_way.update(row[0] for row in fresh)
         return fresh
 
-    def _fail_refunds(self) -> None:
+    def _fail_refunds(self, now: float) -> None:
         query = "SELECT refund FROM late_failures WHERE due <= ?"
-        for (key,) in self._book.db.execute(query, (time.time(),)).fetchall():
+        for (key,) in self._book.db.execute(query, (now,)).fetchall():
             with transaction(self._book.db):
                 fail_late(self._book, self._events, key)
 
-    async def _rest(self) -> None:
-        """Sleep until something new comes or falls due."""
-        soonest: float | None = None
+    def pause(self, now: float) -> float | None:
+        """Return the seconds until the next work that was not due at *now*, or None if there is none.
+
+        *now* must be the moment `_due` looked at: what falls due between two looks would otherwise wait for ever.
+        """
         query = "SELECT due FROM late_failures UNION ALL SELECT due FROM deliveries WHERE due > ? ORDER BY 1 LIMIT 1"
-        row = self._book.db.execute(query, (time.time(),)).fetchone()
-        if row is not None:
-            soonest = max(0.0, row[0] - time.time())
-        try:
-            await asyncio.wait_for(self._events.wake.wait(), soonest)
-        except TimeoutError:
-            return
+        row = self._book.db.execute(query, (now,)).fetchone()
+        return max(0.0, row[0] - time.time()) if row is not None else None
+
+    async def _rest(self, now: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._events.wake.wait(), self.pause(now))
 
     async def _send(self, group: list[Delivery]) -> None:
         """Send deliveries one after the other, so that the order within the group is the order of arrival."""

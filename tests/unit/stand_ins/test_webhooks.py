@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 import stripe
 
+from stack.stand_ins.card_processor.book import SCHEMA, Book
+from stack.stand_ins.card_processor.events import Events
 from stack.stand_ins.card_processor.sender import Sender
-from stack.stand_ins.card_processor.webhooks import retry_delay
+from stack.stand_ins.card_processor.webhooks import Postman, retry_delay
+from stack.stand_ins.database import open_database
 from tests.support.programs import until
 from tests.support.stand_ins import StandIn, free_port, running
 
@@ -157,7 +160,7 @@ def test_a_deleted_endpoint_hears_nothing(shop: stripe.StripeClient, endpoint: S
     assert len(endpoint.got) == 2
 
 
-@pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/x", "/webhooks", "http://"])
+@pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/x", "/webhooks", "http://", "http://[bad"])
 def test_an_endpoint_needs_an_address(shop: stripe.StripeClient, url: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         shop.v1.webhook_endpoints.create({"url": url, "enabled_events": ["*"]})
@@ -185,6 +188,15 @@ async def test_an_endpoint_that_cannot_be_reached_is_a_failed_attempt_and_no_cra
     for url in (f"http://127.0.0.1:{free_port()}/", "http://[bad", "http://\x00/", "http://127.0.0.1:99999/"):
         assert await sender.send(url, b"{}", "t=1,v1=x") is False
     await sender.close()
+
+
+async def test_what_falls_due_between_two_looks_is_not_forgotten(tmp_path: Path) -> None:
+    book = Book(open_database(tmp_path, "card-processor", SCHEMA))
+    book.db.execute("INSERT INTO deliveries (event, endpoint, due) VALUES ('evt_1', 'we_1', 100.5)")
+    postman = Postman(book, Events(book))
+    assert postman.pause(now=100.0) == 0
+    assert postman.pause(now=101.0) is None
+    book.db.close()
 
 
 def test_back_off_doubles_up_to_a_minute() -> None:
