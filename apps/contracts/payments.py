@@ -13,6 +13,8 @@ class PaymentFact(Event):
 
     payment_id: UUID
     order_id: UUID
+    order_number: str | None = None
+    """What people call the order, where payments has heard it."""
     customer_id: UUID
 
 
