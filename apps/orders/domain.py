@@ -123,11 +123,8 @@ class OutOfStockError(Exception):
         super().__init__(f"Not enough in stock: {', '.join(skus)}.")
 
 
-class StockNotCountedError(Exception):
-    """The article has no stock to change."""
-
-    def __init__(self, sku: str) -> None:
-        super().__init__(f"The stock of {sku} is not counted; set one with PUT first.")
+class StockNotChangedError(Exception):
+    """The stock cannot take the change."""
 
 
 class AmountDiffersError(Exception):

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 
 from apps.chassis.app import Chassis
 from apps.chassis.jobs import Jobs
-from apps.orders import store
+from apps.orders import asking, store
 
 jobs = Jobs()
 MONTHS_AHEAD = 3
@@ -27,6 +27,12 @@ async def begin(chassis: Chassis) -> Calendar:
 async def keep_partitions(chassis: Chassis) -> None:
     """Make the coming months' partitions, on each day's first tick."""
     await _keep_partitions(chassis, chassis.extra)
+
+
+@jobs.on("every-10s")
+async def ask_about_waiting(chassis: Chassis) -> None:
+    """Ask payments about the orders that hear nothing."""
+    await asking.ask_about_waiting(chassis)
 
 
 async def _keep_partitions(chassis: Chassis, calendar: Calendar) -> None:

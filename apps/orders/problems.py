@@ -7,7 +7,7 @@ from apps.orders.domain import (
     OrderNotFoundError,
     OutOfStockError,
     ProductNotFoundError,
-    StockNotCountedError,
+    StockNotChangedError,
 )
 
 PROBLEMS: dict[type[Exception], Problem] = {
@@ -16,7 +16,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ProductNotFoundError: Problem(404, "product-not-found"),
     IllegalTransitionError: Problem(409, "illegal-transition"),
     OutOfStockError: Problem(409, "out-of-stock"),
-    StockNotCountedError: Problem(409, "stock-not-counted"),
+    StockNotChangedError: Problem(409, "stock-not-changed"),
     LinesRefusedError: Problem(422, "lines-refused"),
     DetailsMissingError: Problem(503, "temporarily-unavailable", {"Retry-After": "2"}),
 }

@@ -10,7 +10,7 @@ from apps.orders.domain import OrderStatus
 
 _MAX_LINES = 100
 _MAX_QUANTITY = 1_000
-_MAX_STOCK = 2**31 - 1
+MAX_STOCK = 10**9
 # The dearest order, 100 lines of 1,000 pieces, still fits into Money.
 _MAX_PRICE = 10**10
 
@@ -58,7 +58,7 @@ class PutProduct(BaseModel):
 
     name: Short
     price: Annotated[Money, AfterValidator(_affordable)]
-    stock: Annotated[int, Field(ge=0, le=_MAX_STOCK)] | None = None
+    stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] | None = None
     active: bool = True
     options: dict[str, JsonValue] | None = None
 
@@ -66,7 +66,7 @@ class PutProduct(BaseModel):
 class ChangeStock(BaseModel):
     """So many came in, or went out."""
 
-    delta: Annotated[int, Field(ge=-_MAX_STOCK, le=_MAX_STOCK)]
+    delta: Annotated[int, Field(ge=-MAX_STOCK, le=MAX_STOCK)]
 
 
 class OrderLine(BaseModel):

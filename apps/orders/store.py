@@ -1,21 +1,29 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from apps.contracts.base import Money
 from apps.contracts.orders import Line
-from apps.orders.domain import OrderNotFoundError, OutOfStockError, ProductNotFoundError, StockNotCountedError
-from apps.orders.schemas import PutProduct
+from apps.orders.domain import (
+    OrderNotFoundError,
+    OrderStatus,
+    OutOfStockError,
+    PaymentStatus,
+    ProductNotFoundError,
+    StockNotChangedError,
+)
+from apps.orders.schemas import MAX_STOCK, PutProduct
 from apps.orders.tables import Order, Product, TimelineEntry
 
 _CHANGE_STOCK = text(
-    "UPDATE products SET stock = stock + :delta WHERE sku = :sku AND stock + :delta >= 0 RETURNING sku"
+    "UPDATE products SET stock = stock + :delta "
+    "WHERE sku = :sku AND CAST(stock AS bigint) + :delta BETWEEN 0 AND :most RETURNING sku"
 )
 # Locked in sorted order, so that two who put back the same articles do not wait for each other in a circle.
 _RESTOCK = text("""
@@ -31,14 +39,6 @@ SELECT l.order_id, l.sku, l.name, l.quantity, l.unit_price, o.currency
 FROM order_lines l JOIN orders o ON o.id = l.order_id AND o.id BETWEEN :lowest AND :highest
 WHERE l.order_id = ANY(CAST(:ids AS uuid[])) AND l.order_id BETWEEN :lowest AND :highest
 ORDER BY l.order_id, l.position
-""")
-_TAKE_WAITING = text("""
-UPDATE orders SET asked_at = now() WHERE id IN (
-    SELECT id FROM orders
-    WHERE status = 'placed' AND payment_status = 'pending' AND id < uuid_bound(now() - CAST(:age AS interval))
-    AND (asked_at IS NULL OR asked_at < now() - CAST(:age AS interval))
-    ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED
-) RETURNING id, document_revision
 """)
 _ENSURE_PARTITIONS = text("SELECT ensure_partitions(:months)")
 
@@ -85,11 +85,14 @@ async def put_product(tx: AsyncSession, sku: str, command: PutProduct) -> None:
 
 
 async def change_stock(tx: AsyncSession, sku: str, delta: int) -> None:
-    """Add *delta*; raise where that leaves less than nothing, or nothing is counted."""
-    if (await tx.execute(_CHANGE_STOCK, {"sku": sku, "delta": delta})).first():
+    """Add *delta*; raise where that leaves less than nothing or too much, or nothing is counted."""
+    if (await tx.execute(_CHANGE_STOCK, {"sku": sku, "delta": delta, "most": MAX_STOCK})).first():
         return
-    if (await get_product(tx, sku)).stock is None:
-        raise StockNotCountedError(sku)
+    stock = (await get_product(tx, sku)).stock
+    if stock is None:
+        raise StockNotChangedError(f"The stock of {sku} is not counted; set one with PUT first.")
+    if stock + delta > MAX_STOCK:
+        raise StockNotChangedError(f"The stock of {sku} would exceed {MAX_STOCK}.")
     raise OutOfStockError([sku])
 
 
@@ -138,9 +141,21 @@ async def restock(tx: AsyncSession, quantities: dict[str, int]) -> None:
     await tx.execute(_RESTOCK, {"skus": list(quantities), "quantities": list(quantities.values())})
 
 
-async def take_waiting(tx: AsyncSession, age: timedelta, batch: int) -> Sequence[Row[Any]]:
-    """Return orders that have heard nothing of their payment for *age*; no other replica takes them soon."""
-    return (await tx.execute(_TAKE_WAITING, {"age": age, "batch": batch})).all()
+async def take_waiting(tx: AsyncSession, age: timedelta, batch: int) -> Sequence[Order]:
+    """Return orders that have heard nothing of their payment for *age*; no other replica takes them for as long."""
+    now = datetime.now(UTC)
+    query = (
+        select(Order)
+        .where(Order.status == OrderStatus.PLACED, Order.payment_status == PaymentStatus.PENDING)
+        .where(Order.id < bound(now - age), or_(Order.asked_at.is_(None), Order.asked_at < now - age))
+        .order_by(Order.id)
+        .limit(batch)
+        .with_for_update(skip_locked=True)
+    )
+    orders = (await tx.scalars(query)).all()
+    for order in orders:
+        order.asked_at = now
+    return orders
 
 
 async def ensure_partitions(tx: AsyncSession, months: int) -> int:

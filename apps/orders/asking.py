@@ -1,0 +1,74 @@
+"""An order that hears nothing of its payment asks: its own fact or the answer may have been lost on the way."""
+
+from datetime import UTC, datetime
+
+from apps.chassis import outbox
+from apps.chassis.app import Chassis
+from apps.contracts.orders import OrderPlaced
+from apps.contracts.payments import PaymentCaptured, PaymentDeclined
+from apps.orders import clients, details, facts, store
+from apps.orders.clients import PaymentState
+from apps.orders.details import Reference
+from apps.orders.tables import Order
+
+_DECLINED = "requires_payment_method"
+
+
+async def ask_about_waiting(chassis: Chassis) -> None:
+    """Ask about the orders that have waited longest; each is settled by itself, as if the lost fact had come."""
+    settings = chassis.settings
+    async with chassis.database.transaction() as tx:
+        waiting = await store.take_waiting(tx, settings.ask_after, settings.ask_batch)
+    for order in waiting:
+        state = await clients.payment_state(chassis.sidecar, order.id)
+        if state is None:
+            await _tell_again(chassis, order)
+        else:
+            await _settle(chassis, order, state)
+
+
+async def _tell_again(chassis: Chassis, order: Order) -> None:
+    """Record the placing once more: payments claims an order once, however often it hears of it."""
+    (document,) = await details.get(chassis.sidecar, [Reference(order.id, order.document_revision)])
+    fact = OrderPlaced(
+        sequence=1,
+        order_id=order.id,
+        customer_id=order.customer_id,
+        number=order.number,
+        total=order.price,
+        payment_method=document.payment_method,
+        placed_at=order.placed_at,
+    )
+    async with chassis.database.transaction() as tx:
+        outbox.record(tx, fact)
+
+
+async def _settle(chassis: Chassis, order: Order, state: PaymentState) -> None:
+    async with chassis.database.transaction() as tx:
+        if state.captured.amount:
+            await facts.captured(tx, [_captured(order, state)])
+        elif state.status == _DECLINED:
+            await facts.declined(tx, [_declined(order, state)])
+
+
+def _captured(order: Order, state: PaymentState) -> PaymentCaptured:
+    return PaymentCaptured(
+        sequence=state.sequence,
+        payment_id=state.payment_id,
+        order_id=order.id,
+        customer_id=order.customer_id,
+        amount=state.captured,
+        captured_at=datetime.now(UTC),
+    )
+
+
+def _declined(order: Order, state: PaymentState) -> PaymentDeclined:
+    return PaymentDeclined(
+        sequence=state.sequence,
+        payment_id=state.payment_id,
+        order_id=order.id,
+        customer_id=order.customer_id,
+        decline_code=state.decline_code or "unknown",
+        advice=state.advice or "try another payment method",
+        declined_at=datetime.now(UTC),
+    )

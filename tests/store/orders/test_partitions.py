@@ -1,0 +1,58 @@
+import re
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from apps.orders import store
+from tests.store.orders.shop import Shop
+
+_MONTHS = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'orders'::regclass ORDER BY 1")
+
+
+async def months(shop: Shop) -> list[str]:
+    async with shop.database.transaction() as tx:
+        return list(await tx.scalars(_MONTHS))
+
+
+async def test_this_month_and_the_next_three_are_there_and_more_can_be_asked_for(shop: Shop) -> None:
+    there = await months(shop)
+    assert f"orders_{datetime.now(UTC):%Y_%m}" in there
+    async with shop.database.transaction() as tx:
+        assert [await store.ensure_partitions(tx, ahead) for ahead in (3, 4, 4)] == [0, 3, 0]
+    assert len(await months(shop)) == len(there) + 1
+
+
+async def test_the_service_may_ask_for_months_and_create_nothing_else(shop: Shop) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        async with shop.database.transaction() as tx:
+            await tx.execute(text("CREATE TABLE mine (a int)"))
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+async def test_statements_that_know_the_order_touch_one_months_partition(shop: Shop, mode: str) -> None:
+    placed = UUID((await shop.placed(tea=1))["id"])
+    questions = {
+        "orders": "SELECT * FROM orders WHERE id = $1",
+        "order_lines": "SELECT * FROM order_lines WHERE order_id = ANY(ARRAY[$1]) AND order_id BETWEEN $1 AND $1",
+        "order_timeline": "SELECT * FROM order_timeline WHERE order_id = $1 ORDER BY entry",
+    }
+    async with shop.database.transaction() as tx:
+        await tx.execute(text(f"SET LOCAL plan_cache_mode = {mode}"))
+        for table, question in questions.items():
+            await tx.execute(text(f"PREPARE ask_{table}(uuid) AS {question}"))
+            plan = "\n".join(await tx.scalars(text(f"EXPLAIN (ANALYZE, COSTS OFF) EXECUTE ask_{table}('{placed}')")))
+            assert set(re.findall(rf"\b{table}_\d{{4}}_\d\d\b(?!_)", plan)) == {f"{table}_{datetime.now(UTC):%Y_%m}"}
+
+
+async def test_an_id_that_no_month_covers_is_simply_not_found(shop: Shop) -> None:
+    assert (await shop.call("GET", f"/orders/{uuid4()}")).status == 404
+
+
+async def test_a_months_bound_is_the_smallest_id_of_its_first_millisecond(shop: Shop) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    async with shop.database.transaction() as tx:
+        in_sql = await tx.scalar(text("SELECT uuid_bound(:moment)"), {"moment": moment})
+    assert in_sql == store.bound(moment) == UUID("019b76da-a800-0000-0000-000000000000")
