@@ -1,0 +1,145 @@
+"""A processor within the test: it keeps its own record, honours references, and can be told to misbehave."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import orjson
+from uuid_utils.compat import uuid7
+
+from apps.chassis.database import Database
+from apps.contracts.base import Money
+from apps.contracts.orders import OrderCancelled, OrderPlaced
+from apps.payments.domain import RefundState
+from apps.payments.provider import (
+    Busy,
+    Captured,
+    Card,
+    Charge,
+    ChargeOutcome,
+    Declined,
+    Lost,
+    Missing,
+    Notice,
+    NoticeNotValidError,
+    RefundOutcome,
+    Return,
+    Returned,
+)
+from apps.payments.sealing import Vault, vault_from
+from apps.payments.worker import Worker
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+AMOUNT = 735_192_846
+
+
+def make_vault() -> Vault:
+    return vault_from(f"k1:{KEY}", KEY)
+
+
+@dataclass
+class Till:
+    """Takes and returns money; `calls` counts what it was asked, `taken` and `given` what it did."""
+
+    taken: dict[str, Charge] = field(default_factory=dict)
+    given: dict[str, Return] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    decline: bool = False
+    busy: int = 0
+    lose_answers: int = 0
+    hang: set[UUID] = field(default_factory=set)
+    tamper: int = 0
+    refund_state: RefundState = RefundState.SUCCEEDED
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def charge(self, charge: Charge) -> ChargeOutcome:
+        self.calls.append(charge.reference)
+        await self.gate.wait()
+        if charge.order_id in self.hang:
+            await asyncio.Event().wait()
+        if self.busy:
+            self.busy -= 1
+            return Busy("told to be", timedelta(milliseconds=1))
+        if self.decline:
+            return Declined("insufficient_funds", "pi_declined", Card("visa", "9995"), b'{"no": "insufficient"}')
+        self.taken.setdefault(charge.reference, charge)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            return Lost("told to")
+        return self._captured(charge)
+
+    async def find(self, charge: Charge) -> ChargeOutcome:
+        found = self.taken.get(charge.reference)
+        return self._captured(found) if found else Missing()
+
+    def _captured(self, charge: Charge) -> Captured:
+        raw = orjson.dumps({"id": f"pi_{charge.reference}", "amount": charge.amount, "status": "succeeded"})
+        shown = Card("mastercard", "4444")
+        return Captured(f"pi_{charge.reference}", charge.amount + self.tamper, charge.currency, shown, raw)
+
+    async def refund(self, refund: Return) -> RefundOutcome:
+        self.calls.append(refund.reference)
+        self.given.setdefault(refund.reference, refund)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            return Lost("told to")
+        return self._returned(refund)
+
+    async def find_refund(self, refund: Return) -> RefundOutcome:
+        return self._returned(refund) if refund.reference in self.given else Missing()
+
+    def _returned(self, refund: Return) -> Returned:
+        raw = orjson.dumps({"amount": refund.amount})
+        return Returned(f"re_{refund.reference}", refund.amount, refund.currency, self.refund_state, raw)
+
+    def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        if headers.get("signature") != "good":
+            raise NoticeNotValidError
+        return Notice(str(orjson.loads(body)["id"]), "refund.failed", UUID(orjson.loads(body)["payment"]), None)
+
+
+async def dear(_order_id: UUID) -> Money:
+    """Stand for orders, asked what an order costs by now."""
+    return Money(amount=AMOUNT, currency="EUR")
+
+
+def make_worker(database: Database, till: Till, lease_s: float = 30) -> Worker:
+    return Worker(
+        database,
+        till,
+        dear,
+        concurrency=8,
+        call_timeout=timedelta(seconds=10),
+        lease=timedelta(seconds=lease_s),
+        poll=timedelta(milliseconds=20),
+    )
+
+
+def placed(amount: int = AMOUNT) -> OrderPlaced:
+    return OrderPlaced(
+        order_id=uuid7(),
+        customer_id=uuid7(),
+        number="A1",
+        sequence=1,
+        total=Money(amount=amount, currency="EUR"),
+        payment_method="pm_card_mastercard",
+        placed_at="2026-01-02T03:04:05Z",
+    )
+
+
+def cancelled(order: OrderPlaced) -> OrderCancelled:
+    return OrderCancelled(
+        order_id=order.order_id,
+        customer_id=order.customer_id,
+        number=order.number,
+        sequence=2,
+        total=order.total,
+        reason=None,
+        cancelled_at="2026-01-02T03:05:05Z",
+    )

@@ -1,0 +1,152 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from apps.contracts.base import Event, Money
+from apps.contracts.orders import OrderPlaced
+from apps.payments import decisions
+from apps.payments.domain import IllegalTransitionError, RefundState, RefundTooLargeError, State
+from apps.payments.payment import Payment
+from apps.payments.provider import Captured, Card, Declined, Lost, Missing, Refused, Returned
+from apps.payments.steps import GiveBack, Price, Take, is_pending, next_steps
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+LATER = NOW + timedelta(hours=21)
+TOTAL = Money(amount=500, currency="EUR")
+
+
+def claimed() -> Payment:
+    order = OrderPlaced(
+        order_id=uuid4(), customer_id=uuid4(), number="N", sequence=1, total=TOTAL, payment_method="pm", placed_at=NOW
+    )
+    return decisions.claim(order, NOW)
+
+
+def capture(payment: Payment, amount: int = 500, currency: str = "EUR") -> Sequence[Event]:
+    outcome = Captured("pi_1", amount, currency, Card("visa", "4242"), b"{}")
+    return decisions.charged(payment, payment.attempt.reference, outcome, NOW)
+
+
+def captured() -> Payment:
+    payment = claimed()
+    capture(payment)
+    return payment
+
+
+def give_back(payment: Payment, refund_id: UUID, amount: int, state: RefundState) -> Sequence[Event]:
+    return decisions.returned(payment, refund_id, Returned("re_1", amount, "EUR", state, b"{}"), NOW)
+
+
+def test_an_answer_heard_twice_counts_once() -> None:
+    payment = claimed()
+    assert [len(capture(payment)) for _ in range(2)] == [1, 0]
+    assert payment.sequence == 1
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(499, "EUR"), (501, "EUR"), (500, "USD")])
+def test_what_differs_from_what_was_asked_is_a_conflict(amount: int, currency: str) -> None:
+    payment = claimed()
+    assert capture(payment, amount, currency) == []
+    assert (payment.state, payment.captured) == (State.CONFLICTED, 0)
+
+
+def test_a_decline_after_the_cancel_ends_quietly() -> None:
+    payment = claimed()
+    decisions.cancel(payment, NOW, called=True)
+    assert payment.state is State.PROCESSING
+    outcome = Declined("declined", None, None, b"")
+    assert decisions.charged(payment, payment.attempt.reference, outcome, NOW) == []
+    assert payment.state is State.CANCELED
+
+
+def test_money_that_came_after_the_void_goes_back() -> None:
+    payment = claimed()
+    decisions.cancel(payment, NOW, called=False)
+    assert len(capture(payment)) == 1
+    assert [refund.amount for refund in payment.refunds] == [500]
+
+
+def test_an_old_attempt_is_asked_for_before_it_is_repeated() -> None:
+    payment = claimed()
+    (fresh,) = next_steps(payment, LATER, again=False)
+    (again,) = next_steps(payment, LATER, again=True)
+    (soon,) = next_steps(payment, NOW, again=True)
+    assert [isinstance(step, Take) and step.ask for step in (fresh, again, soon)] == [False, True, False]
+
+
+def test_what_the_processor_never_heard_of_is_tried_anew() -> None:
+    payment = claimed()
+    decisions.charged(payment, payment.attempt.reference, Lost("x"), NOW)
+    decisions.charged(payment, payment.attempt.reference, Missing(), LATER)
+    assert payment.state is State.PROCESSING
+    (step,) = next_steps(payment, LATER, again=True)
+    assert isinstance(step, Take)
+    assert not step.ask
+
+
+def test_a_cancelled_unknown_is_let_go_only_after_a_while() -> None:
+    payment = claimed()
+    decisions.charged(payment, payment.attempt.reference, Lost("x"), NOW)
+    decisions.cancel(payment, NOW, called=True)
+    decisions.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=4))
+    assert payment.state is State.UNKNOWN
+    decisions.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=6))
+    assert (payment.state, is_pending(payment)) == (State.CANCELED, False)
+
+
+def test_refunds_promised_count_against_what_is_left() -> None:
+    payment = captured()
+    refund = decisions.ask_refund(payment, Money(amount=300, currency="EUR"), None, NOW)
+    with pytest.raises(RefundTooLargeError):
+        decisions.ask_refund(payment, Money(amount=201, currency="EUR"), None, NOW)
+    decisions.returned(payment, refund.id, Refused(b""), NOW)
+    assert payment.refundable == 500
+
+
+def test_a_refund_that_turns_out_failed_is_told_once() -> None:
+    payment = captured()
+    refund = decisions.ask_refund(payment, None, None, NOW)
+    states = (RefundState.PENDING, RefundState.SUCCEEDED, RefundState.SUCCEEDED, RefundState.FAILED, RefundState.FAILED)
+    assert [len(give_back(payment, refund.id, 500, state)) for state in states] == [0, 1, 0, 1, 0]
+    assert (payment.refunded, payment.refundable) == (0, 500)
+
+
+def test_a_refund_of_another_amount_is_a_conflict() -> None:
+    payment = captured()
+    refund = decisions.ask_refund(payment, None, None, NOW)
+    assert [fact.topic for fact in give_back(payment, refund.id, 499, RefundState.SUCCEEDED)] == ["refund-failed"]
+    assert (payment.state, refund.state) == (State.CONFLICTED, RefundState.CONFLICTED)
+
+
+def test_nothing_goes_back_before_anything_came_in() -> None:
+    with pytest.raises(IllegalTransitionError):
+        decisions.ask_refund(claimed(), None, None, NOW)
+
+
+def test_a_pending_refund_is_asked_about_and_not_made_again() -> None:
+    payment = captured()
+    refund = decisions.ask_refund(payment, None, None, NOW)
+    give_back(payment, refund.id, 500, RefundState.PENDING)
+    (step,) = next_steps(payment, NOW, again=False)
+    assert isinstance(step, GiveBack)
+    assert (step.ask, step.refund.provider_id, step.refund.charge_id) == (True, "re_1", "pi_1")
+
+
+def test_paying_again_asks_for_the_price_first() -> None:
+    payment = claimed()
+    decisions.charged(payment, payment.attempt.reference, Declined("declined", None, None, b""), NOW)
+    decisions.pay_again(payment, "pm_2", NOW)
+    assert next_steps(payment, NOW, again=False) == [Price(payment.order_id)]
+    decisions.priced(payment, Money(amount=700, currency="EUR"))
+    (step,) = next_steps(payment, NOW, again=False)
+    assert isinstance(step, Take)
+    assert (step.charge.amount, step.charge.method) == (700, "pm_2")
+    assert len({attempt.reference for attempt in payment.attempts}) == 2
+
+
+def test_a_record_reads_back_as_it_was_written() -> None:
+    payment = captured()
+    decisions.ask_refund(payment, None, "broken", NOW)
+    assert Payment.load(payment.dump()) == payment
