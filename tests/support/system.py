@@ -11,14 +11,14 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
-from stack import plan, topology
+from stack import plan, status, topology
 from stack.home import CHECKOUT, Home
 from stack.logs import tail
 from stack.ports import is_free
@@ -44,15 +44,27 @@ class System:
         self.offset = 0
 
     def __enter__(self) -> Self:
-        self.root = Path(tempfile.mkdtemp(prefix="sidecart-", dir="/tmp"))
-        self._cleanup.callback(shutil.rmtree, self.root, ignore_errors=True)
+        self._settle()
         try:
-            self.take_offset()
             self.up()
         except BaseException:
             self.close()
             raise
         return self
+
+    @contextmanager
+    def placed(self) -> Generator[Self]:
+        """Give the system a home and ports without starting it; what a test starts is stopped at the end."""
+        self._settle()
+        try:
+            yield self
+        finally:
+            self.close()
+
+    def _settle(self) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="sidecart-", dir="/tmp"))
+        self._cleanup.callback(shutil.rmtree, self.root, ignore_errors=True)
+        self.take_offset()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -168,9 +180,9 @@ class System:
         return str(json.loads((self.root / "secrets.json").read_text())[key])
 
     def status(self) -> dict[str, dict[str, Any]]:
-        """`sidecart status --json` by process name."""
-        found = json.loads(self.sidecart("status", "--json").stdout)
-        return {process["name"]: process for process in found["processes"]}
+        """What `sidecart status --json` says, by process name, without a new interpreter for each look."""
+        found = status.read(Home(root=self.root, offset=self.offset))
+        return {process.name: process.model_dump() for process in found.processes}
 
     def pids(self) -> dict[str, int]:
         """The pid of each process that runs."""
