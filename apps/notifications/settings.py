@@ -20,7 +20,7 @@ class Settings(ServiceSettings):
     """Sender's address; empty leaves it to the component."""
     lease: timedelta = timedelta(seconds=30)
     """How long a silent sender keeps its messages before another takes them."""
-    capacity: PositiveInt = 2_000
+    capacity: PositiveInt = 500
     """Messages held in memory at once; what comes beyond waits in the database."""
     resolvers: PositiveInt = 4
     """How many contacts are asked of users at a time."""
