@@ -54,6 +54,8 @@ class Shell:
                 started = True
                 seams.before("reply")
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                seams.after("reply")
 
         limit = self._event_body_limit if scope["path"].startswith(_EVENTS) else self._body_limit
         try:
