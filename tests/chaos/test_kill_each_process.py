@@ -1,0 +1,38 @@
+"""`kill -9` of any one process while orders come in: each one accepted is paid exactly once and mailed."""
+
+import asyncio
+
+import pytest
+
+from tests.support.audit import Audit
+from tests.support.load import SOLD, Load, letters
+from tests.support.shop import Customer, Shop
+from tests.support.system import System
+
+RATE = 50
+BACK_WITHIN_S = 30
+WELL_WITHIN_S = 60
+APPS = ("users", "orders", "payments", "notifications")
+PROCESSES = (*APPS, *(f"{name}-daprd" for name in APPS), "edge-daprd", "valkey", "postgres")
+# A mail comes twice where the mailbox took it and nobody who heard so lived to write it down: at most the few that
+# were sent between two writings. Whoever else dies, no mail repeats.
+MAILS_MAY_REPEAT = {"notifications": 5, "notifications-daprd": 1}
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+async def test_orders_survive_a_kill_of(
+    name: str, system: System, shop: Shop, customers: list[Customer], seconds: float
+) -> None:
+    sku = f"tea-{letters(8)}"
+    await shop.put_product(sku, stock=SOLD)
+    audit = Audit(shop, {sku: SOLD})
+    before = system.status()[name]
+    async with Load(shop, customers, sku, rate=RATE, cancel_share=0.1) as load:
+        await asyncio.sleep(seconds / 2)
+        killed = await asyncio.to_thread(system.kill, name)
+        back = await asyncio.to_thread(system.wait_ready, name, not_pid=killed, deadline_s=BACK_WITHIN_S)
+        await asyncio.sleep(seconds / 2)
+    assert (back["pid"] != before["pid"], back["restarts"]) == (True, before["restarts"] + 1)
+    assert load.outcome.refused == []
+    assert len(load.outcome.placed) > RATE * seconds / 2
+    await audit.hold(load.outcome.placed, deadline_s=WELL_WITHIN_S, mails_may_repeat=MAILS_MAY_REPEAT.get(name, 0))

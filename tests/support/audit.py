@@ -1,0 +1,116 @@
+"""Look at a running system from outside, by page, until its invariants hold."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.support.invariants import Json, Placed, Seen, violations
+from tests.support.shop import Shop, until
+
+PAGE = 100
+AT_ONCE = 8
+SERVICES = ("users", "orders", "payments", "notifications")
+
+
+class Audit:
+    """Watches what happens from its making on; *skus* are articles whose stock it counted at first."""
+
+    def __init__(self, shop: Shop, skus: dict[str, int]) -> None:
+        self._shop = shop
+        self._skus = skus
+        self._support = shop.operator_token("support", ttl_s=24 * 3600)
+        # the processor's clock counts whole seconds
+        self._since = datetime.now(UTC).replace(microsecond=0)
+        self._last_mail = 0
+        self._mails: Counter[tuple[str, str]] = Counter()
+
+    async def hold(self, placed: Iterable[Placed], *, deadline_s: float = 60, mails_may_repeat: int = 0) -> Seen:
+        """Wait until every invariant holds; fail with every violation that is left at the deadline."""
+        expected = list(placed)
+        seen, wrong = Seen(), ["nobody has looked yet"]
+
+        async def all_well() -> bool | None:
+            nonlocal seen, wrong
+            seen = await self.look()
+            wrong = violations(expected, seen, mails_may_repeat=mails_may_repeat)
+            if not wrong:
+                seen.payments = await self._payments(seen.orders)
+                wrong = violations(expected, seen, mails_may_repeat=mails_may_repeat)
+            return None if wrong else True
+
+        try:
+            await until(all_well, "the invariants to hold", deadline_s, every_s=0.5)
+        except AssertionError as error:
+            count = f"{len(wrong)} violations among {len(seen.orders)} orders"
+            raise AssertionError("\n".join([f"{error}; {count}:", *sorted(wrong)])) from None
+        return seen
+
+    async def look(self) -> Seen:
+        """Read every list once."""
+        created = f"created[gte]={int(self._since.timestamp())}"
+        intents = await self._processor("/v1/payment_intents", created)
+        refunds = await self._processor("/v1/refunds", created)
+        await self._read_mails()
+        listed = await self._list("orders", "/orders", {"placed_from": self._since.isoformat()})
+        orders = {order["id"]: order for order in listed if self._ours(order)}
+        return Seen(
+            orders=orders,
+            intents=self._of_ours(intents, listed, orders),
+            refunds=refunds,
+            mails=self._mails.copy(),
+            stock={sku: (first, await self._stock(sku)) for sku, first in self._skus.items()},
+            dead_letters={name: len(await self._list(name, "/dead-letters", {})) for name in SERVICES},
+        )
+
+    def _ours(self, order: Json) -> bool:
+        return any(line["sku"] in self._skus for line in order["lines"])
+
+    def _of_ours(self, intents: list[Json], listed: list[Json], orders: dict[str, Json]) -> list[Json]:
+        """Leave out what is known to belong to orders of other articles: those are another audit's."""
+        others = {order["id"] for order in listed} - orders.keys()
+        return [intent for intent in intents if intent["metadata"].get("order_id") not in others]
+
+    async def _list(self, app_id: str, path: str, query: dict[str, str]) -> list[Json]:
+        items: list[Json] = []
+        cursor: dict[str, str] = {}
+        while True:
+            asked = urlencode({"limit": PAGE, **query, **cursor})
+            answer = await self._shop.call(app_id, "GET", f"{path}?{asked}", token=self._support)
+            assert answer.status == 200, (app_id, path, answer.status, answer.text)
+            items += answer.body["items"]
+            if answer.body["next"] is None:
+                return items
+            cursor = {"cursor": answer.body["next"]}
+
+    async def _processor(self, path: str, query: str) -> list[Json]:
+        items: list[Json] = []
+        after = ""
+        while True:
+            page: Any = await asyncio.to_thread(self._shop.system.processor, f"{path}?limit={PAGE}&{query}{after}")
+            items += page["data"]
+            if not page["has_more"]:
+                return items
+            after = f"&starting_after={items[-1]['id']}"
+
+    async def _read_mails(self) -> None:
+        query = f"/messages?after={self._last_mail}"
+        for mail in (await asyncio.to_thread(self._shop.system.stand_in, "mailbox", query))["items"]:
+            self._last_mail = mail["id"]
+            if mail["subject"].startswith("Order "):
+                self._mails.update((to, mail["subject"]) for to in mail["to"])
+
+    async def _stock(self, sku: str) -> int:
+        return int((await self._shop.call("orders", "GET", f"/products/{sku}")).body["stock"])
+
+    async def _payments(self, order_ids: Iterable[str]) -> dict[str, list[Json]]:
+        """Ask for each order's payments: the one list that is only told by order."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(order_id: str) -> tuple[str, list[Json]]:
+            async with gate:
+                return order_id, await self._list("payments", "/payments", {"order_id": order_id})
+
+        return dict(await asyncio.gather(*(ask(order_id) for order_id in order_ids)))
