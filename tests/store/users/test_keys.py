@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 
@@ -14,10 +15,20 @@ async def opened(home: Home, kek: bytes = KEK) -> Signer:
         return await open_signer(tx, Sealer(kek), ISSUER)
 
 
-async def test_replicas_that_start_at_once_make_one_key(home: Home) -> None:
+async def until_somebody_waits(home: Home, waiting: asyncio.Future[Signer]) -> None:
+    deadline = time.monotonic() + 10
+    query = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while not waiting.done() and not await home.rows(query):
+        assert time.monotonic() < deadline, "nobody waits for the lock"
+
+
+async def test_a_replica_that_starts_meanwhile_waits_and_takes_the_key_of_the_first(home: Home) -> None:
     await home.change("DELETE FROM signing_keys")
-    signers = await asyncio.gather(*(opened(home) for _ in range(8)))
-    assert len({signer.published[0]["kid"] for signer in signers}) == 1
+    async with home.database.transaction() as tx:
+        first = await open_signer(tx, Sealer(KEK), ISSUER)
+        waiting = asyncio.ensure_future(opened(home))
+        await until_somebody_waits(home, waiting)
+    assert (await waiting).published == first.published
     assert len(await home.rows("SELECT 1 FROM signing_keys")) == 1
 
 

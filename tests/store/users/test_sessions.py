@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from apps.users import sessions
 from apps.users.domain import RefreshToken
 from apps.users.passwords import Passwords
 from tests.store.users.conftest import ISSUER, PASSWORD, Home
@@ -180,3 +181,10 @@ async def test_only_hashes_of_refresh_tokens_are_stored(home: Home) -> None:
 @pytest.mark.parametrize("body", [{}, {"email": "ada@example.org"}, {"email": "a\x00@b.de", "password": PASSWORD}])
 async def test_incomplete_credentials_are_invalid_content(home: Home, body: dict[str, str]) -> None:
     assert (await home.call("POST", "/sessions", body)).status == 422
+
+
+async def test_nobody_ends_another_persons_session(home: Home) -> None:
+    await home.register()
+    mine = (await home.sign_in()).json()
+    await sessions.sign_out(home.means, UUID(mine["session_id"]), UUID(int=1))
+    assert (await home.refresh(mine["refresh_token"])).status == 200
