@@ -93,8 +93,10 @@ def internal(*app_ids: str) -> params.Depends:
     """
 
     async def check(request: Request) -> None:
-        caller = request.headers.get(CALLER_APP_ID)
-        if caller not in (app_ids or (None,)):
+        # the sidecar adds the caller's name to whatever a client sent: two names mean that one is forged
+        callers: list[str | None] = [*request.headers.getlist(CALLER_APP_ID)] or [None]
+        caller = callers[0]
+        if len(callers) > 1 or caller not in (app_ids or (None,)):
             raise ProblemError(403, "caller-not-allowed", "This route is not for you.")
         request.state.subject = f"app:{caller}"
 

@@ -27,10 +27,12 @@ def health() -> APIRouter:
 
     @routes.get("/readyz")
     async def ready(request: Request) -> dict[str, str]:
-        """Answer 200 while the database does: without it no work can be done."""
+        """Answer 200 while work can be done: the database answers, and a key to verify callers by is known."""
         database: Database = request.app.state.chassis.database
         async with database.transaction() as tx:
             await tx.execute(text("SELECT 1"))
+        if not request.app.state.chassis.tokens.knows_a_key:
+            raise ProblemError(503, "keys-unavailable", "No verification key is known yet.", {"Retry-After": "1"})
         return {"status": "ready"}
 
     return routes

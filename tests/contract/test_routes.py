@@ -1,17 +1,10 @@
 import pytest
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 
-from apps.chassis.auth import ACCESS, Access
 from apps.chassis.idempotency import _key
-from tests.support.services import NAMES, routes
+from tests.support.services import NAMES, Route, routes
 
 EVERY_ROUTE = [pytest.param(name, route, id=f"{name} {route.path}") for name in NAMES for route in routes(name)]
-
-
-def declared(dependant: Dependant) -> list[Access]:
-    own = getattr(dependant.call, ACCESS, None)
-    return ([own] if own else []) + [access for inner in dependant.dependencies for access in declared(inner)]
 
 
 def calls(dependant: Dependant) -> set[object]:
@@ -19,13 +12,13 @@ def calls(dependant: Dependant) -> set[object]:
 
 
 @pytest.mark.parametrize(("name", "route"), EVERY_ROUTE)
-def test_every_route_declares_who_may_call_it(name: str, route: APIRoute) -> None:
-    assert declared(route.dependant), f"{name}: {route.path} declares nothing: add public, requires(), internal()"
+def test_every_route_declares_who_may_call_it(name: str, route: Route) -> None:
+    assert route.access, f"{name}: {route.path} declares nothing: add public, requires(), internal()"
 
 
 @pytest.mark.parametrize(("name", "route"), EVERY_ROUTE)
-def test_internal_paths_and_only_they_are_for_services(name: str, route: APIRoute) -> None:
-    kinds = {access.kind for access in declared(route.dependant)}
+def test_internal_paths_and_only_they_are_for_services(name: str, route: Route) -> None:
+    kinds = {access.kind for access in route.access}
     if route.path.startswith("/internal/"):
         assert kinds == {"internal"}, name
     elif route.path.startswith(("/events/", "/jobs/")):

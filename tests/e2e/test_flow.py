@@ -31,9 +31,7 @@ async def test_an_order_is_placed_paid_and_confirmed_by_mail(shop: Shop, custome
 async def test_the_processor_has_one_charge_of_the_orders_amount(shop: Shop, customer: Customer, sku: str) -> None:
     order = (await shop.order(customer, sku, quantity=3)).body
     await shop.wait_order(customer, order["id"], status="paid")
-    [payment] = (await shop.call("payments", "GET", f"/payments?order_id={order['id']}", token=customer.token)).body[
-        "items"
-    ]
+    [payment] = await shop.payments(customer, order["id"])
     assert payment["captured"] == {"amount": 5997, "currency": "EUR"}
     assert payment["attempts"][0]["method"]["last4"] == "4242"
     intents = await asyncio.to_thread(shop.system.processor, "/v1/payment_intents?limit=100")
@@ -45,11 +43,9 @@ async def test_a_declined_card_leaves_the_order_unpaid_and_says_why(shop: Shop, 
     order = (await shop.order(customer, sku, method="pm_card_chargeDeclinedInsufficientFunds")).body
     declined = await shop.wait_order(customer, order["id"], payment_status="declined")
     assert declined["status"] == "placed"
-    [payment] = (await shop.call("payments", "GET", f"/payments?order_id={order['id']}", token=customer.token)).body[
-        "items"
-    ]
+    [payment] = await shop.payments(customer, order["id"])
     assert payment["attempts"][0]["decline_code"] == "insufficient_funds"
-    await shop.wait_mail(customer.email, order["number"])
+    await shop.wait_mail(customer.email, order["id"])
 
 
 async def test_cancelling_a_paid_order_refunds_it(shop: Shop, customer: Customer, sku: str) -> None:

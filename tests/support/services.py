@@ -1,13 +1,28 @@
 """The four services as their own modules declare them."""
 
 import importlib
+from dataclasses import dataclass
 
-from fastapi.routing import APIRoute
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from apps.chassis.app import Service, create_app
+from apps.chassis.auth import ACCESS, Access
 from tests.support.asgi import APP_TOKEN
 
 NAMES = ("users", "orders", "payments", "notifications")
+
+
+@dataclass(frozen=True)
+class Route:
+    path: str
+    methods: frozenset[str]
+    dependant: Dependant
+
+    @property
+    def access(self) -> list[Access]:
+        """What its dependencies declare about who may call it."""
+        return _declared(self.dependant)
 
 
 def service(name: str) -> Service:
@@ -15,8 +30,19 @@ def service(name: str) -> Service:
     return found
 
 
-def routes(name: str) -> list[APIRoute]:
+def routes(name: str) -> list[Route]:
     """Return every route of a service, the chassis' own included."""
     declared = service(name)
     settings = declared.settings.model_validate({"APP_PORT": 1, "APP_API_TOKEN": APP_TOKEN})
-    return [route for route in create_app(declared, settings).routes if isinstance(route, APIRoute)]
+    found = [
+        Route(str(context.path), frozenset(context.methods or ()), context.dependant)
+        for context in iter_route_contexts(create_app(declared, settings).routes)
+        if isinstance(context.original_route, APIRoute)
+    ]
+    assert found, f"{name} shows no routes: has the framework changed how it keeps them?"
+    return found
+
+
+def _declared(dependant: Dependant) -> list[Access]:
+    own = getattr(dependant.call, ACCESS, None)
+    return ([own] if own else []) + [access for inner in dependant.dependencies for access in _declared(inner)]

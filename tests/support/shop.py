@@ -124,6 +124,12 @@ class Shop:
         assert answer.status == 200, answer.text
         return answer.body
 
+    async def payments(self, customer: Customer, order_id: str) -> list[Any]:
+        answer = await self.call("payments", "GET", f"/payments?order_id={order_id}", token=customer.token)
+        assert answer.status == 200, answer.text
+        items: list[Any] = answer.body["items"]
+        return items
+
     async def wait_order(self, customer: Customer, order_id: str, deadline_s: float = 30, **fields: str) -> Any:
         """Return the order once each of *fields* has its value."""
 
