@@ -45,6 +45,11 @@ class Tokens:
         self._verified: dict[str, tuple[float, Principal]] = {}
         self._fetching = asyncio.Lock()
 
+    @property
+    def knows_a_key(self) -> bool:
+        """Tell whether any caller can be verified yet."""
+        return bool(self._keys.keys)
+
     async def principal(self, authorization: str | None) -> Principal:
         """Return who the bearer token speaks for; 401 where it does not verify, 503 where no key was ever seen."""
         scheme, _, token = (authorization or "").partition(" ")
