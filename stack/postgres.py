@@ -44,16 +44,16 @@ def directory(home: Home) -> Path:
     return home.data / "postgres"
 
 
-def prepare(home: Home) -> None:
-    """Make the cluster if there is none, and write who may connect to what."""
+def prepare(home: Home) -> list[Path]:
+    """Make the cluster if there is none, write who may connect to what; return folders opened for passage."""
     data = directory(home)
     data.mkdir(mode=0o700, exist_ok=True)
     user = server_user()
-    if user:
-        _let_reach(user, data)
+    opened = _let_reach(user, data) if user else []
     if not (data / "PG_VERSION").exists():
         _initdb(home, data, user)
     _write_access(data, user)
+    return opened
 
 
 def server_user() -> str | None:
@@ -128,11 +128,14 @@ def _write_access(data: Path, user: str | None) -> None:
             shutil.chown(path, user)
 
 
-def _let_reach(user: str, data: Path) -> None:
+def _let_reach(user: str, data: Path) -> list[Path]:
     """Give *user* the data directory, and passage (no more) through the folders above it and above the programs."""
     shutil.chown(data, user)
+    opened: list[Path] = []
     for end in (data, binary("postgres")):
         for folder in end.parents:
             mode = folder.stat().st_mode
             if not mode & 0o001:
                 folder.chmod(mode | 0o001)
+                opened.append(folder)
+    return opened

@@ -64,7 +64,8 @@ class Startup:
             found = runtime.resolve(self._progress.say)
         programs = plan.programs(home, self._topology, secrets, found.daprd, found.sentry)
         with self._progress.stage("preparing PostgreSQL"):
-            postgres.prepare(home)
+            for folder in postgres.prepare(home):
+                self._progress.say(f"let other users pass through {folder} (as root, PostgreSQL runs under another)")
         self.supervisor = keeper.start_supervisor(home, programs)
         self._start_in_order(programs, secrets)
         record.model_copy(update={"ready": True}).write(home)
