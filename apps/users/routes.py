@@ -95,7 +95,7 @@ async def keys(means: Here, response: Response) -> dict[str, Any]:
     return {"keys": means.signer.published}
 
 
-@router.get("/internal/users/contact", dependencies=[internal("notifications", "orders")])
+@router.get("/internal/users/contact", dependencies=[internal("notifications")])
 async def contact(user_id: Annotated[UUID, Query(alias="id")], tx: Tx) -> ContactView:
     """Say how to reach a person."""
     return ContactView.model_validate(await use_cases.profile(tx, user_id))

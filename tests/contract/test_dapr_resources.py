@@ -18,7 +18,7 @@ ROLES = {
     "sms": {"notifications"},
     "push": {"notifications"},
     "secrets": {"users", "orders", "payments", "notifications"},
-    "every-10s": {"users", "orders", "payments", "notifications"},
+    "every-10s": {"orders", "notifications"},
     "card-processor": {"payments"},
     "guard": {"edge"},
 }
