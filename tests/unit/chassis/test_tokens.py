@@ -172,6 +172,7 @@ async def test_without_any_key_the_answer_is_503_also_when_asked_again_at_once()
     assert await refusal(verifying, made()) == (503, "keys-unavailable")
     assert await refusal(verifying, made()) == (503, "keys-unavailable")
     assert users.asked == 1
+    assert not verifying.knows_a_key
 
 
 async def test_kept_keys_verify_while_users_is_away() -> None:
@@ -180,6 +181,7 @@ async def test_kept_keys_verify_while_users_is_away() -> None:
     users.away = True
     again = verifier(users, shelf)
     await again._load()
+    assert again.knows_a_key
     assert (await again.principal(f"Bearer {made()}")).id == USER
 
 
