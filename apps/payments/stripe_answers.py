@@ -42,7 +42,7 @@ def declined(error: StripeError) -> Declined:
     told = _told(error)
     intent: Json = told.get("payment_intent") or {}
     code = normalise(told.get("decline_code"), told.get("code"))
-    return Declined(code, intent.get("id"), _card(intent.get("latest_charge")), body(error))
+    return Declined(code, intent.get("id"), _shown(told.get("payment_method")), body(error))
 
 
 def invalid_code(error: InvalidRequestError) -> str:
@@ -79,7 +79,11 @@ def _told(error: StripeError) -> Json:
 def _card(latest_charge: Any) -> Card | None:
     if not isinstance(latest_charge, dict):
         return None
-    card = (latest_charge.get("payment_method_details") or {}).get("card") or {}
+    return _shown(latest_charge.get("payment_method_details"))
+
+
+def _shown(method: Any) -> Card | None:
+    card = (method.get("card") or {}) if isinstance(method, dict) else {}
     return Card(str(card["brand"]), str(card["last4"])) if "brand" in card and "last4" in card else None
 
 

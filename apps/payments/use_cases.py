@@ -12,7 +12,7 @@ from apps.chassis.telemetry import log
 from apps.contracts.base import Event, Money
 from apps.contracts.orders import OrderCancelled, OrderPlaced
 from apps.payments import decisions, steps, store, wakeup
-from apps.payments.domain import IllegalTransitionError, PaymentNotFoundError
+from apps.payments.domain import IllegalTransitionError, PaymentNotFoundError, State
 from apps.payments.payment import Payment
 from apps.payments.provider import Busy, Captured, ChargeOutcome, Declined, Provider, RefundOutcome, Refused, Returned
 from apps.payments.steps import GiveBack, Step, Take
@@ -110,8 +110,8 @@ def _apply(payment: Payment, step: Step, outcome: ChargeOutcome | RefundOutcome 
         facts = decisions.charged(payment, step.charge.reference, outcome, now)  # type: ignore[arg-type]
     elif isinstance(step, GiveBack):
         facts = decisions.returned(payment, step.refund.refund_id, outcome, now)  # type: ignore[arg-type]
-    if payment.state is not state:
-        log.info("payment_moved", payment_id=str(payment.id))
+    if payment.state is State.CONFLICTED is not state:
+        log.error("payment_conflicted", payment_id=str(payment.id), remedy="compare with the processor's record")
     return facts
 
 

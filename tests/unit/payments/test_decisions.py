@@ -55,7 +55,7 @@ def test_what_differs_from_what_was_asked_is_a_conflict(amount: int, currency: s
 def test_a_decline_after_the_cancel_ends_quietly() -> None:
     payment = claimed()
     decisions.cancel(payment, NOW, called=True)
-    assert payment.state is State.PROCESSING
+    assert is_pending(payment)
     outcome = Declined("declined", None, None, b"")
     assert decisions.charged(payment, payment.attempt.reference, outcome, NOW) == []
     assert payment.state is State.CANCELED
