@@ -8,6 +8,8 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from stack import environment
 from stack.errors import StackError
 from stack.home import Home
@@ -52,6 +54,7 @@ def prepare(home: Home) -> list[Path]:
     opened = _let_reach(user, data) if user else []
     if not (data / "PG_VERSION").exists():
         _initdb(home, data, user)
+    _forget_dead_server(data)
     _write_access(data, user)
     return opened
 
@@ -113,6 +116,17 @@ def _initdb(home: Home, data: Path, user: str | None) -> None:
     data.rmdir()
     fresh.rename(data)
     home.log("postgres").touch(mode=0o600)
+
+
+def _forget_dead_server(data: Path) -> None:
+    """Remove the lock of a server that is gone: its pid may be another's by now, and none would start."""
+    lock = data / "postmaster.pid"
+    try:
+        alive = str(data) in psutil.Process(int(lock.read_text().split()[0])).cmdline()
+    except (OSError, ValueError, IndexError, psutil.Error):
+        alive = False
+    if not alive:
+        lock.unlink(missing_ok=True)
 
 
 def _write_access(data: Path, user: str | None) -> None:

@@ -1,12 +1,14 @@
 """Launching, recording, stopping: the parts that need no supervisor."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from stack import keeper, launch, logs, plan, records, secrets_file, topology
+from stack import keeper, launch, logs, plan, postgres, records, secrets_file, topology
 from stack.errors import StackError
 from stack.home import Home, current_home
 from stack.launch import SETTLED_S, delay, note_start
@@ -148,6 +150,22 @@ def test_a_home_too_deep_for_sockets_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SIDECART_HOME", "/tmp/" + "a" * 100)
     with pytest.raises(StackError, match="SIDECART_HOME"):
         current_home()
+
+
+def test_a_lock_left_by_a_dead_server_is_removed_though_its_pid_lives_on(tmp_path: Path) -> None:
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text(f"{os.getpid()}\n{tmp_path}\n")
+    postgres._forget_dead_server(tmp_path)
+    assert not lock.exists()
+
+
+def test_the_lock_of_a_live_server_stays(tmp_path: Path) -> None:
+    lock = tmp_path / "postmaster.pid"
+    with subprocess.Popen([sys.executable, "-c", "input()", str(tmp_path)], stdin=subprocess.PIPE) as server:
+        lock.write_text(f"{server.pid}\n{tmp_path}\n")
+        postgres._forget_dead_server(tmp_path)
+        assert lock.exists()
+        server.kill()
 
 
 def test_ticks_match_what_the_kernel_tells_others() -> None:
