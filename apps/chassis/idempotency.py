@@ -3,23 +3,31 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
 import orjson
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from apps.chassis.codec import Codec
 from apps.chassis.database import Tx
 from apps.chassis.problems import ProblemError
 
 _MAX_KEY = 255
-_LOCK = text("SELECT pg_try_advisory_xact_lock(:lock)")
+# Lock and look in one round trip. The look may miss a reply committed just before the lock was free; `_KEEP` then
+# finds the key taken, and the effect is rolled back.
+_BEGIN = text("""
+SELECT pg_try_advisory_xact_lock(:lock) AS held, kept.fingerprint, kept.reply
+FROM (SELECT 1) AS one LEFT JOIN idempotent_replies kept ON kept.key = :key
+""")
 _FIND = text("SELECT fingerprint, reply FROM idempotent_replies WHERE key = :key")
-_KEEP = text("INSERT INTO idempotent_replies (key, fingerprint, reply) VALUES (:key, :fingerprint, :reply)")
+_KEEP = text(
+    "INSERT INTO idempotent_replies (key, fingerprint, reply) VALUES (:key, :fingerprint, :reply) "
+    "ON CONFLICT DO NOTHING RETURNING key"
+)
 
 
 class Replayed(Exception):  # noqa: N818  # no error: the answer is known already
@@ -38,22 +46,26 @@ class IdempotencyKey:
     key: UUID
     fingerprint: bytes
 
-    async def recall(self, tx: AsyncSession) -> None:
+    async def recall(self, connection: AsyncSession | AsyncConnection) -> None:
         """Raise Replayed where this was done before, or 422 where the key named other content; claim nothing."""
-        if kept := (await tx.execute(_FIND, {"key": self.key})).first():
-            if kept.fingerprint != self.fingerprint:
-                raise ProblemError(422, "idempotency-key-reused", "This Idempotency-Key was used with other content.")
-            raise Replayed(_restore(self.codec.open(kept.reply, f"idempotent_replies:{self.key}")))
+        if kept := (await connection.execute(_FIND, {"key": self.key})).first():
+            self._answer(kept)
 
     async def begin(self, tx: AsyncSession) -> "Once":
         """Go on as the only request with this key; raise Replayed, or 409 while another is at it, or 422."""
         lock = int.from_bytes(self.key.bytes[:8], signed=True)
         # a transaction's advisory lock: a crash frees it, and there is no lease to run out
-        if not await tx.scalar(_LOCK, {"lock": lock}):
-            detail = "A request with this Idempotency-Key is in progress; try again shortly."
-            raise ProblemError(409, "request-in-progress", detail, {"Retry-After": "1"})
-        await self.recall(tx)
+        found = (await tx.execute(_BEGIN, {"lock": lock, "key": self.key})).one()
+        if not found.held:
+            raise _in_progress()
+        if found.reply is not None:
+            self._answer(found)
         return Once(tx, self.codec, self.key, self.fingerprint)
+
+    def _answer(self, kept: Row[Any]) -> NoReturn:
+        if kept.fingerprint != self.fingerprint:
+            raise ProblemError(422, "idempotency-key-reused", "This Idempotency-Key was used with other content.")
+        raise Replayed(_restore(self.codec.open(kept.reply, f"idempotent_replies:{self.key}")))
 
 
 class Once:
@@ -74,8 +86,15 @@ class Once:
         """Do as `reply` does, for a body that is JSON already."""
         stored = {"status": status, "headers": dict(headers or {}), "body": body.decode()}
         sealed = self._codec.seal(orjson.dumps(stored), f"idempotent_replies:{self._key}")
-        await self._tx.execute(_KEEP, {"key": self._key, "fingerprint": self._fingerprint, "reply": sealed})
+        values = {"key": self._key, "fingerprint": self._fingerprint, "reply": sealed}
+        if (await self._tx.execute(_KEEP, values)).first() is None:
+            raise _in_progress()
         return Response(body, status, dict(headers or {}), "application/json")
+
+
+def _in_progress() -> ProblemError:
+    detail = "A request with this Idempotency-Key is in progress; try again shortly."
+    return ProblemError(409, "request-in-progress", detail, {"Retry-After": "1"})
 
 
 async def _key(request: Request) -> IdempotencyKey:
