@@ -57,6 +57,7 @@ def _captured(order: Order, state: PaymentState) -> PaymentCaptured:
         payment_id=state.payment_id,
         order_id=order.id,
         customer_id=order.customer_id,
+        order_number=order.number,
         amount=state.captured,
         captured_at=datetime.now(UTC),
     )
@@ -68,6 +69,7 @@ def _declined(order: Order, state: PaymentState) -> PaymentDeclined:
         payment_id=state.payment_id,
         order_id=order.id,
         customer_id=order.customer_id,
+        order_number=order.number,
         decline_code=state.decline_code or "unknown",
         advice=state.advice or "try another payment method",
         declined_at=datetime.now(UTC),

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from apps.contracts.base import Money
 from apps.contracts.orders import Line
 from apps.orders.domain import NEW, PLACED_TRIGGER, OutOfStockError
 from apps.orders.schemas import OrderLine
 from apps.orders.store import line_at
+
+_LISTED = text("SELECT sku, currency, active FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
 
 # Rows are locked in sorted order, so that buyers of the same articles queue rather than deadlock, and only then taken
 # from. What is not counted is read without a lock.
@@ -60,6 +63,11 @@ class Placement:
     lines: Sequence[Line]
     total: Money
     placed_at: datetime
+
+
+async def listed(connection: AsyncConnection, skus: Sequence[str]) -> dict[str, Row[Any]]:
+    """Return currency and active of those of *skus* that there are."""
+    return {row.sku: row for row in await connection.execute(_LISTED, {"skus": skus})}
 
 
 async def reserve(tx: AsyncSession, wanted: Sequence[OrderLine]) -> list[Line]:

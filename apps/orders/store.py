@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,11 +59,6 @@ async def list_products(tx: AsyncSession, after: str, limit: int, *, active: boo
     if active is not None:
         query = query.where(Product.active.is_(active))
     return (await tx.scalars(query)).all()
-
-
-async def list_by_skus(tx: AsyncSession, skus: Iterable[str]) -> Sequence[Product]:
-    """Return those of *skus* that there are."""
-    return (await tx.scalars(select(Product).where(Product.sku.in_(list(skus))))).all()
 
 
 async def get_product(tx: AsyncSession, sku: str) -> Product:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from fastapi import Response
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from uuid_utils.compat import uuid7
 
 from apps.chassis import outbox, telemetry
@@ -24,9 +24,9 @@ from apps.orders.settling import Entry, Moving
 
 async def place(chassis: Chassis, key: IdempotencyKey, caller: Principal, command: PlaceOrder) -> Response:
     """Accept an order: its document first, so that no order is ever without one; a crash leaves an orphan at most."""
-    async with chassis.database.transaction() as tx:
-        await key.recall(tx)
-        await _check(tx, command)
+    async with chassis.database.reading() as connection:
+        await key.recall(connection)
+        await _check(connection, command)
     order_id, now = uuid7(), datetime.now(UTC)
     document = details.of(command)
     await details.put(chassis.sidecar, Reference(order_id, 1), document)
@@ -69,9 +69,9 @@ async def _call_off(tx: AsyncSession, order_id: UUID, trigger: Trigger, actor: s
     outbox.record(tx, _cancelled(order, reason, now))
 
 
-async def _check(tx: AsyncSession, command: PlaceOrder) -> None:
+async def _check(connection: AsyncConnection, command: PlaceOrder) -> None:
     """Refuse what can never be sold before anything is written; the stock is a question for later."""
-    listed = {product.sku: product for product in await store.list_by_skus(tx, [line.sku for line in command.lines])}
+    listed = await placing.listed(connection, [line.sku for line in command.lines])
     refused: list[tuple[str, str]] = []
     currency: str | None = None
     for position, line in enumerate(command.lines):
