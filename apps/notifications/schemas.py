@@ -2,9 +2,27 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+import orjson
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from apps.notifications.domain import Category, State
+from apps.notifications.domain import Category, State, is_usable
+
+
+def _address(value: str) -> str:
+    if not is_usable(value):
+        raise ValueError("this is not one address alone")
+    return value
+
+
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what PostgreSQL's JSON cannot hold."""
+    try:
+        written = orjson.dumps(value)
+    except TypeError as error:
+        raise ValueError("this holds text that is not valid Unicode, or too large a number") from error
+    if b"\\u0000" in written:
+        raise ValueError("null characters cannot be kept")
+    return value
 
 
 class Recipient(BaseModel):
@@ -13,7 +31,7 @@ class Recipient(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     user_id: UUID | None = None
-    email: Annotated[str, Field(min_length=3, max_length=254)] | None = None
+    email: Annotated[str, AfterValidator(_address)] | None = None
     phone: Annotated[str, Field(max_length=32)] | None = None
 
     @model_validator(mode="after")
@@ -30,8 +48,8 @@ class SendNotification(BaseModel):
 
     recipient: Recipient
     template: Annotated[str, Field(max_length=64)]
-    locale: Annotated[str, Field(max_length=35)] | None = None
-    data: dict[str, Any] = {}
+    locale: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{2,35}$")] | None = None
+    data: Annotated[dict[str, Any], AfterValidator(_storable)] = {}
     channels: list[Literal["email"]] | None = None
     category: Category
     dedup_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
