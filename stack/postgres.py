@@ -105,7 +105,9 @@ def _initdb(home: Home, data: Path, user: str | None) -> None:
     fresh.mkdir(mode=0o700)
     if user:
         shutil.chown(fresh, user)
-    command = [str(binary("initdb")), "-D", str(fresh), "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8"]
+    command = [str(binary("initdb")), "-D", str(fresh), "-U", "postgres", "--encoding=UTF8"]
+    # The server's own locale: the same order of texts on every machine, whatever locales it has.
+    command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     command += ["--auth-local=peer", "--auth-host=scram-sha-256", "--data-checksums"]
     done = subprocess.run(
         command, user=user, cwd=fresh, env=environment.inherited(), capture_output=True, text=True, check=False
