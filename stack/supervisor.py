@@ -86,11 +86,11 @@ class _Transport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: object) -> HTTPConnection:
-        """Ignore *host*, which a Unix socket has none of; one connection a call."""
-        del host
+    def make_connection(self, host: tuple[str, dict[str, str]] | str) -> HTTPConnection:
+        """Ignore *host*, which a Unix socket has none of; one connection a call, which `close` ends."""
         connection = _Connection("localhost", timeout=CALL_TIMEOUT_S)
         connection.host = str(self._path)
+        self._connection = host, connection
         return connection
 
 
@@ -109,6 +109,8 @@ class Supervisor:
             raise StackError(
                 f"the supervisor of {self._home.root} does not answer ({error}): is the system up? `sidecart up`"
             ) from error
+        finally:
+            self._proxy("close")()
 
     def answers(self) -> bool:
         """Tell whether there is a supervisor to talk to."""
