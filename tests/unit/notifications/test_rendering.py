@@ -1,9 +1,10 @@
 import copy
 import html
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from apps.contracts.users import SecurityAlert
 from apps.notifications.rendering import RenderingError, UnknownTemplateError, languages, render
 
 EUR_19_99 = {"amount": 1999, "currency": "EUR"}
@@ -96,6 +97,17 @@ def test_words_and_figures_are_of_one_language() -> None:
 @pytest.mark.parametrize(("number", "shown"), [("A-1001", "Order A-1001"), (None, "Order 0197-1")])
 def test_an_order_goes_by_its_number_where_that_is_known(name: str, number: str | None, shown: str) -> None:
     assert shown in render(name, "en", None, filled(name, order_number=number)).html
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_an_alarm_of_an_unknown_kind_is_an_error_rather_than_another_alarm(language: str) -> None:
+    subjects = {
+        render("account-notice", language, None, filled("account-notice", kind=kind)).subject
+        for kind in get_args(SecurityAlert.model_fields["kind"].annotation)
+    }
+    assert len(subjects) == 2
+    with pytest.raises(RenderingError):
+        render("account-notice", language, None, filled("account-notice", kind="other"))
 
 
 def test_an_unknown_zone_is_read_as_utc() -> None:
