@@ -61,6 +61,8 @@ async def test_a_capture_that_arrives_after_the_cancel_is_refunded_once(desk: De
         await desk.until(lambda: _called(desk))
         await desk.cancel(cancelled(order))
         assert (await desk.payment(order.order_id)).state is State.PROCESSING
+        # the call under way is not taken from the worker that made it
+        assert await desk.sql("SELECT lease IS NOT NULL FROM payments") == [(True,)]
         desk.till.gate.set()
         await desk.until(lambda: _told(desk, 2))
     assert [topic for topic, _ in await desk.told()] == ["payment-captured", "payment-refunded"]
