@@ -1,4 +1,4 @@
-"""The load, in a process of its own: a plan comes in by stdin, what was answered goes out by stdout."""
+"""The load, in a process of its own: one file holds the plan, another what was answered."""
 
 import asyncio
 import resource
@@ -7,6 +7,8 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -127,34 +129,16 @@ def _cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def start(plan: Plan) -> subprocess.Popen[bytes]:
-    """Run the plan in a process of its own; `finish` waits for it."""
-    command = [sys.executable, "-m", "tests.bench.generator"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=CHECKOUT)
-    assert child.stdin
-    child.stdin.write(plan.model_dump_json().encode())
-    child.stdin.close()
-    child.stdin = None
-    return child
-
-
-def finish(child: subprocess.Popen[bytes]) -> Outcome:
-    """Return what came of it."""
-    try:
-        output, _ = child.communicate()
-    except BaseException:
-        child.kill()
-        child.wait()
-        raise
-    assert child.returncode == 0, "the load generator failed; it says above why"
-    fields = orjson.loads(output)
+def run(plan: Plan) -> Outcome:
+    """Run the plan in a process of its own and wait for it."""
+    with TemporaryDirectory(prefix="sidecart-bench-", dir="/tmp") as folder:
+        asked, answered = Path(folder, "plan.json"), Path(folder, "outcome.json")
+        asked.write_text(plan.model_dump_json())
+        command = [sys.executable, "-m", "tests.bench.generator", str(asked), str(answered)]
+        subprocess.run(command, cwd=CHECKOUT, check=True)
+        fields = orjson.loads(answered.read_bytes())
     samples = [Sample(*values) for values in fields.pop("samples")]
     return Outcome(samples=samples, **fields)
-
-
-def run(plan: Plan) -> Outcome:
-    """Run the plan and wait for it."""
-    return finish(start(plan))
 
 
 def request(method: str, path: str, headers: dict[str, str] | None = None, body: str = "") -> str:
@@ -167,5 +151,5 @@ def request(method: str, path: str, headers: dict[str, str] | None = None, body:
 
 
 if __name__ == "__main__":
-    outcome = uvloop.run(Generator(Plan.model_validate_json(sys.stdin.read())).run())
-    sys.stdout.buffer.write(orjson.dumps(outcome, default=list))
+    plan = Plan.model_validate_json(Path(sys.argv[1]).read_bytes())
+    Path(sys.argv[2]).write_bytes(orjson.dumps(uvloop.run(Generator(plan).run()), default=list))
