@@ -16,9 +16,10 @@ from apps.chassis.app import Chassis
 from apps.chassis.codec import PlainCodec
 from apps.chassis.database import Database, engine_for
 from apps.chassis.sidecar import Answer
-from apps.contracts.base import Money
+from apps.contracts.base import Event, Money
 from apps.contracts.orders import Line, OrderPaid
 from apps.contracts.users import UserChanged
+from apps.notifications import letters, use_cases
 from apps.notifications.app import send
 from apps.notifications.intake import Intake
 from apps.notifications.post_room import PostRoom
@@ -143,3 +144,38 @@ async def running(
     finally:
         sidecar.gate.set()
         await process.stop()
+
+
+async def customer(database: Database, **changes: Any) -> UUID:
+    user = uuid4()
+    async with database.transaction() as tx:
+        await use_cases.keep_contacts(tx, [contact(user, **changes)])
+    return user
+
+
+async def confirmations(database: Database, customers: list[UUID]) -> list[UUID]:
+    events = [order_paid(user, f"A-{number}") for number, user in enumerate(customers)]
+    causes: list[Event] = list(events)
+    async with database.transaction() as tx:
+        await use_cases.queue(tx, [letters.about_order(event, "order-confirmation") for event in events], causes)
+    return [row["id"] for row in await rows(database, "SELECT id FROM messages ORDER BY id")]
+
+
+async def all_in(database: Database, *expected: str) -> None:
+    async def met() -> bool:
+        found = await states(database)
+        return bool(found) and set(found) <= set(expected)
+
+    await until(met, f"every message is {expected}")
+
+
+async def make_due(database: Database) -> None:
+    await execute(database, "UPDATE messages SET due_at = now() - interval '1 second' WHERE due_at IS NOT NULL")
+
+
+async def fact_is(fact: bool) -> bool:
+    return fact
+
+
+async def holds(process: Process, count: int) -> bool:
+    return len(process.room._leased_until) == count

@@ -153,7 +153,7 @@ async def test_a_message_for_later_is_not_sent_before(database: Database) -> Non
 async def test_data_that_does_not_fit_its_template_is_refused_at_once(database: Database) -> None:
     async with database.transaction() as tx:
         with pytest.raises(TemplateMismatchError, match="happened_at"):
-            await use_cases.accept(tx, command(data={"kind": "x"}))
+            await use_cases.accept(tx, command(data={"kind": "refresh_token_reused"}))
         with pytest.raises(UnknownTemplateError):
             await use_cases.accept(tx, command(template="birthday"))
     assert await states(database) == []

@@ -1,0 +1,112 @@
+from uuid import uuid4
+
+from apps.chassis.database import Database
+from apps.chassis.sidecar import SidecarError
+from apps.notifications import store
+from apps.notifications.domain import Category
+from apps.notifications.letters import Letter
+from apps.notifications.rendering import languages
+from tests.store.notifications.conftest import (
+    FakeSidecar,
+    all_in,
+    confirmations,
+    contact,
+    customer,
+    make_due,
+    rows,
+    running,
+)
+
+REFUSED = SidecarError("binding email: sending email failed: gomail: could not send email 1: 550 5.1.1 no such user")
+AWAY = SidecarError("binding email: dial tcp 127.0.0.1:1025: connect: connection refused")
+
+
+async def test_a_refusal_for_good_is_kept_with_its_reason_and_the_next_mail_goes_out(database: Database) -> None:
+    ids = await confirmations(database, [await customer(database) for _ in range(2)])
+    sidecar = FakeSidecar(errors=[REFUSED])
+    async with running(database, sidecar) as process:
+        process.intake.bring(ids)
+        await all_in(database, "delivered", "failed")
+    found = await rows(database, "SELECT state, reason, due_at FROM messages ORDER BY state DESC")
+    assert [(row["state"], row["due_at"]) for row in found] == [("failed", None), ("delivered", None)]
+    assert "no such user" in found[0]["reason"]
+
+
+async def test_an_outage_is_waited_out(database: Database) -> None:
+    ids = await confirmations(database, [await customer(database) for _ in range(2)])
+    sidecar = FakeSidecar(errors=[AWAY, AWAY])
+    async with running(database, sidecar) as process:
+        process.intake.bring(ids)
+        await all_in(database, "retrying")
+        later = await rows(database, "SELECT attempts FROM messages WHERE due_at > now() AND holder IS NULL")
+        assert [row["attempts"] for row in later] == [1, 1]
+        await make_due(database)
+        await process.room.sweep()
+        await all_in(database, "delivered")
+    assert len(set(sidecar.recipients)) == len(sidecar.sent) == 2
+
+
+async def test_more_than_fits_is_fetched_when_there_is_room(database: Database) -> None:
+    await confirmations(database, [await customer(database)] * 50)
+    await make_due(database)
+    sidecar = FakeSidecar()
+    async with running(database, sidecar, capacity=8):
+        await all_in(database, "delivered")
+    assert len(sidecar.sent) == 50
+
+
+async def test_a_customer_nobody_told_of_is_asked_for_and_remembered(database: Database) -> None:
+    user = uuid4()
+    sidecar = FakeSidecar(known={user: contact(user, 7, locale="de")})
+    async with running(database, sidecar) as process:
+        process.intake.bring(await confirmations(database, [user]))
+        await all_in(database, "delivered")
+    [(_, metadata, _)] = sidecar.sent
+    assert metadata["emailTo"] == f"{user}@example.org"
+    assert metadata["subject"] == "Bestellung A-0 ist bestätigt"
+    assert [row["sequence"] for row in await rows(database, "SELECT sequence FROM contacts")] == [7]
+
+
+async def test_users_being_away_holds_up_nobody_else(database: Database) -> None:
+    stranger, known = uuid4(), await customer(database)
+    sidecar = FakeSidecar(users_error=SidecarError("users could not be reached"))
+    async with running(database, sidecar) as process:
+        process.intake.bring(await confirmations(database, [stranger, known]))
+        await all_in(database, "delivered", "retrying")
+        assert sidecar.recipients == [f"{known}@example.org"]
+        sidecar.users_error, sidecar.known = None, {stranger: contact(stranger)}
+        await make_due(database)
+        await process.room.sweep()
+        await all_in(database, "delivered")
+
+
+async def test_a_recipient_who_does_not_exist_is_a_failure_for_good(database: Database) -> None:
+    sidecar = FakeSidecar()
+    async with running(database, sidecar) as process:
+        process.intake.bring(await confirmations(database, [uuid4()]))
+        await all_in(database, "failed")
+    assert sidecar.sent == []
+
+
+async def test_an_address_that_could_reach_others_is_never_written_to(database: Database) -> None:
+    user = await customer(database, email="ann@example.org;eve@example.org")
+    sidecar = FakeSidecar()
+    async with running(database, sidecar) as process:
+        process.intake.bring(await confirmations(database, [user]))
+        await all_in(database, "failed")
+    assert sidecar.sent == []
+
+
+async def test_a_message_that_cannot_be_rendered_fails_by_itself(database: Database) -> None:
+    user = await customer(database)
+    assert "refund" in languages()
+    async with database.transaction() as tx:
+        await store.add(tx, [Letter(uuid4(), Category.ORDERS, "refund", "{}", user_id=user)])
+    ids = await confirmations(database, [user])
+    sidecar = FakeSidecar()
+    async with running(database, sidecar) as process:
+        process.intake.bring(ids)
+        await all_in(database, "delivered", "failed")
+    [reason] = [row["reason"] for row in await rows(database, "SELECT reason FROM messages WHERE state = 'failed'")]
+    assert reason.startswith("template refund/en: ")
+    assert len(sidecar.sent) == 1
