@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.exc import ProgrammingError
 
-from apps.orders import store
+from apps.orders import settling, store
 from tests.store.orders.shop import Shop
 
 _MONTHS = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'orders'::regclass ORDER BY 1")
@@ -31,20 +31,31 @@ async def test_the_service_may_ask_for_months_and_create_nothing_else(shop: Shop
             await tx.execute(text("CREATE TABLE mine (a int)"))
 
 
+def numbered(statement: TextClause) -> str:
+    """Return one of our own batch statements with the parameters that PREPARE knows."""
+    numbers = {":ids": "$1", ":lowest": "$2", ":highest": "$3"}
+    return re.sub("|".join(numbers), lambda name: numbers[name[0]], statement.text)
+
+
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
-async def test_statements_that_know_the_order_touch_one_months_partition(shop: Shop, mode: str) -> None:
-    placed = UUID((await shop.placed(tea=1))["id"])
-    questions = {
-        "orders": "SELECT * FROM orders WHERE id = $1",
-        "order_lines": "SELECT * FROM order_lines WHERE order_id = ANY(ARRAY[$1]) AND order_id BETWEEN $1 AND $1",
-        "order_timeline": "SELECT * FROM order_timeline WHERE order_id = $1 ORDER BY entry",
-    }
+@pytest.mark.parametrize(
+    "question",
+    [
+        numbered(store._LINES),
+        numbered(settling._LOCK),
+        "SELECT * FROM orders WHERE id = $2",
+        "SELECT * FROM order_timeline WHERE order_id = $2 ORDER BY entry",
+    ],
+)
+async def test_statements_that_know_the_order_touch_one_months_partition(shop: Shop, mode: str, question: str) -> None:
+    placed = (await shop.placed(tea=1))["id"]
     async with shop.database.transaction() as tx:
         await tx.execute(text(f"SET LOCAL plan_cache_mode = {mode}"))
-        for table, question in questions.items():
-            await tx.execute(text(f"PREPARE ask_{table}(uuid) AS {question}"))
-            plan = "\n".join(await tx.scalars(text(f"EXPLAIN (ANALYZE, COSTS OFF) EXECUTE ask_{table}('{placed}')")))
-            assert set(re.findall(rf"\b{table}_\d{{4}}_\d\d\b(?!_)", plan)) == {f"{table}_{datetime.now(UTC):%Y_%m}"}
+        await tx.execute(text(f"PREPARE ask(uuid[], uuid, uuid) AS {question}"))
+        asked = f"EXECUTE ask(ARRAY[CAST('{placed}' AS uuid)], '{placed}', '{placed}')"
+        plan = "\n".join(await tx.scalars(text(f"EXPLAIN (ANALYZE, COSTS OFF) {asked}")))
+    touched = set(re.findall(r" on \w+_(\d{4}_\d\d) ", plan))
+    assert touched == {f"{datetime.now(UTC):%Y_%m}"}, plan
 
 
 async def test_an_id_that_no_month_covers_is_simply_not_found(shop: Shop) -> None:
