@@ -33,6 +33,26 @@ async def sku(shop: Shop) -> str:
     return name
 
 
+STOCK = 7
+
+
+@pytest.fixture
+async def scarce(shop: Shop) -> str:
+    """A product of this test alone, of which there are seven."""
+    name = f"few-{uuid4().hex[:8]}"
+    await shop.put_product(name, stock=STOCK)
+    return name
+
+
+@pytest.fixture
+async def nothing_written(shop: Shop, customer: Customer, scarce: str) -> AsyncIterator[None]:
+    """After the test the customer has no order, and the stock is what it was."""
+    yield
+    orders = await shop.call("orders", "GET", "/orders", token=customer.token)
+    assert orders.body["items"] == []
+    assert (await shop.call("orders", "GET", f"/products/{scarce}")).body["stock"] == STOCK
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/tests/e2e/" in item.path.as_posix():

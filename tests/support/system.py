@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
-from stack import plan, status, topology
+from stack import plan, status, supervisor, topology
 from stack.home import CHECKOUT, Home
 from stack.logs import tail
 from stack.ports import is_free
@@ -27,6 +27,7 @@ from stack.ports import is_free
 OFFSETS = range(10000, 16001, 37)
 UP_DEADLINE_S = 900
 COMMAND_DEADLINE_S = 180
+STOP_DEADLINE_S = 30
 TAIL_LINES = 8
 ATTEMPTS = 3
 
@@ -193,6 +194,16 @@ class System:
         pid = self.pids()[name]
         os.kill(pid, number)
         return pid
+
+    @contextmanager
+    def without(self, name: str) -> Generator[None]:
+        """Stop one process in an orderly way, and start it again at the end, whatever happened."""
+        client = supervisor.Supervisor(Home(root=self.root, offset=self.offset))
+        client.stop([name], STOP_DEADLINE_S)
+        try:
+            yield
+        finally:
+            client.start(name)
 
     def wait_ready(self, name: str, *, not_pid: int | None = None, deadline_s: float = 60) -> dict[str, Any]:
         """Return the process once it is ready (under another pid than *not_pid*)."""
