@@ -7,6 +7,7 @@ from pathlib import Path
 from stack import (
     databases,
     keeper,
+    loaded,
     migrations,
     plan,
     ports,
@@ -60,6 +61,7 @@ class Startup:
         secrets = secrets_file.ensure(home)
         for edited in resources.seed(home, reset=reset):
             self._progress.say(f"{edited} was edited here and stays so (`sidecart up --reset` seeds it anew)")
+        loaded.refuse_unreadable(home)
         with self._progress.stage("looking for the Dapr runtime"):
             found = runtime.resolve(self._progress.say)
         programs = plan.programs(home, self._topology, secrets, found.daprd, found.sentry)
@@ -85,6 +87,7 @@ class Startup:
         self._start(apps)
         with self._progress.stage("sidecars and apps"):
             self._await(programs)
+            loaded.refuse_left_out(self._home, programs)
 
     def _start(self, programs: list[Program]) -> None:
         client = Supervisor(self._home)
@@ -98,21 +101,27 @@ class Startup:
 def await_ready(home: Home, programs: list[Program], progress: Progress) -> None:
     """Return when all are ready; raise `StackError` naming the first that will not be, and its reason."""
     waiting, limit = programs, time.monotonic() + READY_DEADLINE_S
+    # Counted from here: what a process did before it was asked to start again is no sign.
+    before = {program.name: _starts(home, program) for program in programs}
     while waiting:
         ready = ready_names(home, waiting)
         if ready:
             progress.say(f"ready: {', '.join(sorted(ready))}")
         waiting = [program for program in waiting if program.name not in ready]
         for program in waiting:
-            _refuse_hopeless(home, program, overdue=time.monotonic() > limit)
+            tried = _starts(home, program) - before[program.name]
+            _refuse_hopeless(home, program, tried, overdue=time.monotonic() > limit)
         if waiting:
             time.sleep(POLL_S)
 
 
-def _refuse_hopeless(home: Home, program: Program, *, overdue: bool) -> None:
+def _starts(home: Home, program: Program) -> int:
     starts = records.starts(home, program.name)
-    count = starts.count if starts else 0
-    if not overdue and count < HOPELESS_STARTS:
+    return starts.count if starts else 0
+
+
+def _refuse_hopeless(home: Home, program: Program, tried: int, *, overdue: bool) -> None:
+    if not overdue and tried < HOPELESS_STARTS:
         return
-    what = f"is not ready after {READY_DEADLINE_S:.0f} s" if overdue else f"ended {count - 1} times in a row"
+    what = f"is not ready after {READY_DEADLINE_S:.0f} s" if overdue else f"ended {tried} times in a row"
     raise StackError(f"{program.name} {what}: {reason(home, program.name)}: see `sidecart logs {program.name}`")
