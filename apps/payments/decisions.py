@@ -28,14 +28,16 @@ SETTLE_GRACE: Final = timedelta(minutes=5)
 
 def claim(placed: OrderPlaced, now: datetime) -> Payment:
     """Return the payment that *placed* asks for, its first attempt ready to be made."""
-    payment = Payment(uuid7(), placed.order_id, placed.customer_id, placed.total.amount, placed.total.currency)
+    payment = Payment(
+        uuid7(), placed.order_id, placed.customer_id, placed.total.amount, placed.total.currency, placed.number
+    )
     _plan_attempt(payment, placed.payment_method, now, AttemptStatus.PLANNED)
     return payment
 
 
 def tombstone(order_id: UUID, customer_id: UUID, total: Money) -> Payment:
     """Return a payment that will never be made: its order was cancelled before it was heard of."""
-    return Payment(uuid7(), order_id, customer_id, total.amount, total.currency, State.CANCELED, cancelled=True)
+    return Payment(uuid7(), order_id, customer_id, total.amount, total.currency, state=State.CANCELED, cancelled=True)
 
 
 def cancel(payment: Payment, now: datetime, *, called: bool) -> None:
@@ -176,6 +178,7 @@ def _about(payment: Payment) -> dict[str, Any]:
         "payment_id": payment.id,
         "order_id": payment.order_id,
         "customer_id": payment.customer_id,
+        "order_number": payment.order_number,
         "sequence": payment.next_sequence(),
     }
 

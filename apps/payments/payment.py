@@ -63,6 +63,8 @@ class Payment:
     customer_id: UUID
     amount: int
     currency: str
+    order_number: str | None = None
+    """What people call the order."""
     state: State = State.PROCESSING
     cancelled: bool = False
     """The order was cancelled: nothing more is charged, and what was captured goes back."""

@@ -45,7 +45,7 @@ async def test_a_declined_card_leaves_the_order_unpaid_and_says_why(shop: Shop, 
     assert declined["status"] == "placed"
     [payment] = await shop.payments(customer, order["id"])
     assert payment["attempts"][0]["decline_code"] == "insufficient_funds"
-    await shop.wait_mail(customer.email, order["id"])
+    await shop.wait_mail(customer.email, order["number"])
 
 
 async def test_cancelling_a_paid_order_refunds_it(shop: Shop, customer: Customer, sku: str) -> None:
