@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
         cleanup.enter_context(redirect_stdout(sys.stderr))
         system = _system(settings, cleanup, say)
         results: Json = {"machine": machine.facts(), "settings": vars(settings) | {"out": str(settings.out)}}
-        results |= parts.measure(system, settings, say)
+        results |= parts.measure(system, settings, began + settings.overhead_seconds + settings.seconds, say)
     results["load_average"] = [round(value, 2) for value in psutil.getloadavg()]
     results["took_s"] = round(time.monotonic() - began, 1)
     report.show(results, Console(width=120, highlight=False))

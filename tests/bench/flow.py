@@ -53,9 +53,10 @@ class Costs:
 class Flow:
     """One running system and what measures it."""
 
-    def __init__(self, system: System, drain_s: float) -> None:
+    def __init__(self, system: System, deadline: float) -> None:
+        """Wait for mails until *deadline*, a moment of the monotonic clock, and no longer."""
         self._system = system
-        self._drain_s = drain_s
+        self._deadline = deadline
         self.processes = Processes(Home(system.root, system.offset))
 
     def run(self, plan: Plan) -> Json:
@@ -77,9 +78,8 @@ class Flow:
 
     def _drain(self, expected: int) -> bool:
         """Wait until as many mails are there; tell whether they came in time."""
-        limit = time.monotonic() + self._drain_s
         while trail.mails_so_far(self._system)[0] < expected:
-            if time.monotonic() > limit:
+            if time.monotonic() > self._deadline:
                 return False
             time.sleep(POLL_S)
         return True

@@ -18,15 +18,18 @@ GROWTH_WORTH_A_STEP = 1.05
 WARM_UP_ORDERS = 40
 WARM_UP_RATE = 20.0
 IDLE_S = 4.0
+STEP_WITH_DRAIN = 3
+"""A step takes about this many times its load: what was placed is also paid for and mailed."""
+PLACED = "accepted_per_second"
 
 Say = Callable[[str], None]
 
 
-def measure(system: System, settings: Settings, say: Say) -> Json:
-    """Run every part and return all figures, memory included."""
+def measure(system: System, settings: Settings, deadline: float, say: Say) -> Json:
+    """Run every part and return all figures, memory included; stop waiting at *deadline* of the monotonic clock."""
     say("preparing customers and articles")
     requests = market.prepare(system, settings)
-    flow = Flow(system, settings.drain_seconds)
+    flow = Flow(system, deadline)
     results: Json = {"memory_idle_mib": _mib(flow), "cores_idle": _cores_idle(flow)}
     port = system.port(3500)
     flow.run(Plan(port=port, requests=requests, rate=WARM_UP_RATE, limit=WARM_UP_ORDERS))
@@ -37,28 +40,35 @@ def measure(system: System, settings: Settings, say: Say) -> Json:
     say(f"{settings.rate:g} orders/s for {settings.seconds:g} s")
     results["sustained"] = flow.run(Plan(port=port, requests=requests, rate=settings.rate, seconds=settings.seconds))
     results["memory_mib"] = _mib(flow)
-    results["most"] = _most(flow, port, requests, settings, say)
+    results["most"] = _most(
+        flow, Plan(port=port, requests=requests, seconds=settings.step_seconds), results, deadline, say
+    )
     results["ratios"] = ratios(results)
     results["dead_letters"] = _dead_letters(system)
     return results
 
 
-def _most(flow: Flow, port: int, requests: list[str], settings: Settings, say: Say) -> Json:
+def _most(flow: Flow, plan: Plan, results: Json, deadline: float, say: Say) -> Json:
     """Add clients until that gives no more orders a second; each step's orders are mailed before the next begins."""
     steps: list[Json] = []
-    best: Json = {"accepted_per_second": 0.0}
+    best = {**results["sustained"], "clients": None}
+    waited_for = best["drained"]
     for clients in CLIENTS:
-        say(f"as many orders as {clients} clients can place")
-        done = flow.run(Plan(port=port, requests=requests, clients=clients, seconds=settings.step_seconds))
-        done["clients"] = clients
-        steps.append(done)
-        grew = done["accepted_per_second"] > best["accepted_per_second"] * GROWTH_WORTH_A_STEP
-        best = max(best, done, key=lambda step: float(step["accepted_per_second"]))
-        if not grew or not done["drained"]:
+        if not waited_for or time.monotonic() + plan.seconds * STEP_WITH_DRAIN > deadline:
+            say("time is up: no more clients are tried")
             break
+        say(f"as many orders as {clients} clients can place")
+        done = {**flow.run(plan.model_copy(update={"clients": clients})), "clients": clients}
+        grew = not steps or done[PLACED] > steps[-1][PLACED] * GROWTH_WORTH_A_STEP
+        steps.append(done)
+        best = max(best, done, key=lambda step: float(step[PLACED]))
+        waited_for = done["drained"]
+        if not grew:
+            break
+    mailed = max(step["placed_paid_mailed_per_second"] for step in (results["sustained"], *steps))
     return {
-        "placed_per_second": best["accepted_per_second"],
-        "placed_paid_mailed_per_second": max(step["placed_paid_mailed_per_second"] for step in steps),
+        "placed_per_second": best[PLACED],
+        "placed_paid_mailed_per_second": mailed,
         "clients": best["clients"],
         "steps": steps,
     }

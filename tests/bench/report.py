@@ -62,7 +62,8 @@ def _flow(console: Console, title: str, one: Json) -> None:
 
 
 def _most(most: Json) -> Table:
-    title = f"At most: {most['placed_per_second']} placed/s with {most['clients']} clients"
+    who = f"with {most['clients']} clients" if most["clients"] else "at the sustained part's rate"
+    title = f"At most: {most['placed_per_second']} placed/s {who}"
     table = _table(title, "clients", "placed/s", "p50 ms", "p99 ms", "paid and mailed/s", "others' cores", "failures")
     for step in most["steps"]:
         answered = step["stages"]["answered"]
