@@ -1,0 +1,61 @@
+"""What each sidecar made of its resources: one it cannot read it leaves out, says so in its log, and goes on."""
+
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stack import apply
+from stack.errors import StackError
+from stack.home import Home
+from stack.logs import reason
+from stack.program import Program
+
+ANSWER_S = 5.0
+
+
+def refuse_unreadable(home: Home) -> None:
+    """Raise `StackError` naming the first file that no sidecar could use, before any is started."""
+    for path in [*sorted(home.resources.glob("*.yaml")), *sorted(home.config.glob("*.yaml"))]:
+        try:
+            text = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StackError(f"{path} cannot be read: {error}") from error
+        apply.check(path, text)
+
+
+def refuse_left_out(home: Home, programs: list[Program]) -> None:
+    """Raise `StackError` naming the first component that a sidecar should have and did not load."""
+    for sidecar in programs:
+        # the public door tells nobody what it has loaded
+        if sidecar.kind != "sidecar" or "DAPR_API_TOKEN" not in sidecar.env:
+            continue
+        loaded = {component["name"] for component in _metadata(sidecar).get("components", [])}
+        for path, name in _meant_for(home, sidecar.env["APP_ID"]):
+            if name not in loaded:
+                said = reason(home, sidecar.name)
+                raise StackError(f"{path}: {sidecar.name} did not load component {name}: {said}")
+
+
+def _metadata(sidecar: Program) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.ports["http"], timeout=ANSWER_S)
+    try:
+        connection.request("GET", "/v1.0/metadata", headers={"dapr-api-token": sidecar.env["DAPR_API_TOKEN"]})
+        found: dict[str, Any] = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise StackError(f"{sidecar.name} does not say what it loaded ({error}): see its log") from error
+    else:
+        return found
+    finally:
+        connection.close()
+
+
+def _meant_for(home: Home, app_id: str) -> list[tuple[Path, str]]:
+    found: list[tuple[Path, str]] = []
+    for path in sorted(home.resources.glob("*.yaml")):
+        document: dict[str, Any] = yaml.safe_load(path.read_text())
+        if document["kind"] == "Component" and app_id in (document.get("scopes") or [app_id]):
+            found.append((path, str(document["metadata"]["name"])))
+    return found
