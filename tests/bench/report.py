@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench import goals
 from tests.bench.figures import Json
 from tests.bench.flow import GENERATOR
 
@@ -25,6 +26,7 @@ def show(results: Json, console: Console) -> None:
     console.print(_most(results["most"]))
     console.print(_costs(results))
     console.print(_ratios(results["ratios"]))
+    console.print(_goals(results))
     console.print(f"Without any load the system uses {results['cores_idle']} cores.")
     console.print(f"dead letters: {results['dead_letters']}; load average at the end: {results['load_average']}")
 
@@ -64,7 +66,9 @@ def _flow(console: Console, title: str, one: Json) -> None:
 def _most(most: Json) -> Table:
     who = f"with {most['clients']} clients" if most["clients"] else "at the sustained part's rate"
     title = f"At most: {most['placed_per_second']} placed/s {who}"
-    table = _table(title, "clients", "placed/s", "p50 ms", "p99 ms", "paid and mailed/s", "others' cores", "failures")
+    table = _table(
+        title, "clients", "placed/s", "p50 ms", "p99 ms", "mailed/s", "CPU ms/order", "others' cores", "failures"
+    )
     for step in most["steps"]:
         answered = step["stages"]["answered"]
         values = _texts(
@@ -72,6 +76,7 @@ def _most(most: Json) -> Table:
             answered["p50_ms"],
             answered["p99_ms"],
             step["placed_paid_mailed_per_second"],
+            step["cpu_ms_per_order_in_all"],
             step["cores_used_by_others"],
             sum(step["failures"].values()),
         )
@@ -97,6 +102,13 @@ def _ratios(ratios: Json) -> Table:
     table = _table("Ratios", "what", "ratio")
     for name, value in ratios.items():
         table.add_row(name, *_texts(value))
+    return table
+
+
+def _goals(results: Json) -> Table:
+    table = _table("Numbers to meet", "what", "wanted", "measured", "")
+    for what, wanted, measured, met in goals.judge(results):
+        table.add_row(what, wanted, measured, "met" if met else "[bold]missed[/]")
     return table
 
 
