@@ -82,7 +82,7 @@ COMPONENTS = {
     "no YAML": ("spec:\n", "spec: [\n", "pubsub.yaml: no valid YAML"),
     "an unknown kind": ("kind: Component", "kind: Compnent", "pubsub.yaml: kind is 'Compnent'"),
     "an unknown type": ("type: pubsub.redis", "type: pubsub.rediss", "pubsub.rediss"),
-    "a value of a wrong form": ("version: v1\n", "version: v1\n  ignoreErrors: often\n", "pubsub.yaml: users-daprd did not load"),
+    "a value of a wrong form": ("version: v1\n", "version: v1\n  ignoreErrors: often\n", "users-daprd did not load"),
     "a value that cannot be": ('value: "256"', 'value: "many"', "concurrency"),
 }
 
