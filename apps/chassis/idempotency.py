@@ -1,7 +1,7 @@
 """The same POST twice has one effect: the key is written in the effect's own transaction."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 from uuid import UUID
@@ -24,10 +24,16 @@ SELECT pg_try_advisory_xact_lock(:lock) AS held, kept.fingerprint, kept.reply
 FROM (SELECT 1) AS one LEFT JOIN idempotent_replies kept ON kept.key = :key
 """)
 _FIND = text("SELECT fingerprint, reply FROM idempotent_replies WHERE key = :key")
-_KEEP = text(
-    "INSERT INTO idempotent_replies (key, fingerprint, reply) VALUES (:key, :fingerprint, :reply) "
-    "ON CONFLICT DO NOTHING RETURNING key"
-)
+_FIND_MANY = text("SELECT key, fingerprint, reply FROM idempotent_replies WHERE key = ANY(CAST(:keys AS uuid[]))")
+_LOCK_MANY = text("""
+SELECT key, pg_try_advisory_xact_lock(lock) AS held
+FROM unnest(CAST(:locks AS bigint[]), CAST(:keys AS uuid[])) AS wanted(lock, key)
+""")
+_KEEP = text("""
+INSERT INTO idempotent_replies (key, fingerprint, reply)
+SELECT * FROM unnest(CAST(:keys AS uuid[]), CAST(:fingerprints AS bytea[]), CAST(:replies AS bytea[]))
+ON CONFLICT DO NOTHING RETURNING key
+""")
 
 
 class Replayed(Exception):  # noqa: N818  # no error: the answer is known already
@@ -49,20 +55,29 @@ class IdempotencyKey:
     async def recall(self, connection: AsyncSession | AsyncConnection) -> None:
         """Raise Replayed where this was done before, or 422 where the key named other content; claim nothing."""
         if kept := (await connection.execute(_FIND, {"key": self.key})).first():
-            self._answer(kept)
+            self.answer(kept)
 
     async def begin(self, tx: AsyncSession) -> "Once":
         """Go on as the only request with this key; raise Replayed, or 409 while another is at it, or 422."""
-        lock = int.from_bytes(self.key.bytes[:8], signed=True)
         # a transaction's advisory lock: a crash frees it, and there is no lease to run out
-        found = (await tx.execute(_BEGIN, {"lock": lock, "key": self.key})).one()
+        found = (await tx.execute(_BEGIN, {"lock": self.lock, "key": self.key})).one()
         if not found.held:
-            raise _in_progress()
+            raise in_progress()
         if found.reply is not None:
-            self._answer(found)
-        return Once(tx, self.codec, self.key, self.fingerprint)
+            self.answer(found)
+        return Once(tx, self)
 
-    def _answer(self, kept: Row[Any]) -> NoReturn:
+    def kept(self, content: BaseModel, status: int, headers: Mapping[str, str]) -> "Kept":
+        """Return the answer to be given, and to be kept with `keep`."""
+        return Kept(self, content.model_dump_json().encode(), status, headers)
+
+    @property
+    def lock(self) -> int:
+        """The number of the advisory lock that stands for this key."""
+        return int.from_bytes(self.key.bytes[:8], signed=True)
+
+    def answer(self, kept: Row[Any]) -> NoReturn:
+        """Raise Replayed, or 422 where the key named other content."""
         if kept.fingerprint != self.fingerprint:
             raise ProblemError(422, "idempotency-key-reused", "This Idempotency-Key was used with other content.")
         raise Replayed(_restore(self.codec.open(kept.reply, f"idempotent_replies:{self.key}")))
@@ -71,11 +86,9 @@ class IdempotencyKey:
 class Once:
     """One request under its Idempotency-Key; `reply` ends it."""
 
-    def __init__(self, tx: AsyncSession, codec: Codec, key: UUID, fingerprint: bytes) -> None:
+    def __init__(self, tx: AsyncSession, key: IdempotencyKey) -> None:
         self._tx = tx
-        self._codec = codec
         self._key = key
-        self._fingerprint = fingerprint
 
     async def reply(self, content: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         """Keep the answer beside its effect, and return it."""
@@ -84,15 +97,64 @@ class Once:
 
     async def reply_json(self, body: bytes, status: int, headers: Mapping[str, str] | None = None) -> Response:
         """Do as `reply` does, for a body that is JSON already."""
-        stored = {"status": status, "headers": dict(headers or {}), "body": body.decode()}
-        sealed = self._codec.seal(orjson.dumps(stored), f"idempotent_replies:{self._key}")
-        values = {"key": self._key, "fingerprint": self._fingerprint, "reply": sealed}
-        if (await self._tx.execute(_KEEP, values)).first() is None:
-            raise _in_progress()
-        return Response(body, status, dict(headers or {}), "application/json")
+        kept = Kept(self._key, body, status, headers or {})
+        if not await keep(self._tx, [kept]):
+            raise in_progress()
+        return kept.response()
 
 
-def _in_progress() -> ProblemError:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer as it is given, and given again."""
+
+    key: IdempotencyKey
+    body: bytes
+    status: int
+    headers: Mapping[str, str]
+
+    def seal(self) -> bytes:
+        """Return the stored form."""
+        stored = {"status": self.status, "headers": dict(self.headers), "body": self.body.decode()}
+        return self.key.codec.seal(orjson.dumps(stored), f"idempotent_replies:{self.key.key}")
+
+    def response(self) -> Response:
+        """Return the answer."""
+        return Response(self.body, self.status, dict(self.headers), "application/json")
+
+
+async def keep(tx: AsyncSession, answers: Sequence[Kept]) -> int:
+    """Keep the answers beside their effects; return how many, which is less than given where a key was taken."""
+    values = {
+        "keys": [answer.key.key for answer in answers],
+        "fingerprints": [answer.key.fingerprint for answer in answers],
+        "replies": [answer.seal() for answer in answers],
+    }
+    return len((await tx.execute(_KEEP, values)).all())
+
+
+async def recall_many(connection: AsyncConnection, keys: Sequence[IdempotencyKey]) -> dict[UUID, Row[Any]]:
+    """Return what is kept under *keys*, for `IdempotencyKey.answer`."""
+    return {row.key: row for row in await connection.execute(_FIND_MANY, {"keys": [key.key for key in keys]})}
+
+
+async def begin_many(tx: AsyncSession, keys: Sequence[IdempotencyKey]) -> dict[UUID, Exception]:
+    """Go on as the only one with each of *keys*; return those that may not, each with what to answer instead."""
+    values = {"locks": [key.lock for key in keys], "keys": [key.key for key in keys]}
+    held = {row.key for row in await tx.execute(_LOCK_MANY, values) if row.held}
+    refused: dict[UUID, Exception] = {key.key: in_progress() for key in keys if key.key not in held}
+    # a second statement: only now is what others committed before they let go sure to be seen
+    kept = {row.key: row for row in await tx.execute(_FIND_MANY, {"keys": list(held)})}
+    for key in keys:
+        if key.key in kept:
+            try:
+                key.answer(kept[key.key])
+            except (Replayed, ProblemError) as told:
+                refused[key.key] = told
+    return refused
+
+
+def in_progress() -> ProblemError:
+    """Return what the twin of a request under way is told."""
     detail = "A request with this Idempotency-Key is in progress; try again shortly."
     return ProblemError(409, "request-in-progress", detail, {"Retry-After": "1"})
 

@@ -50,9 +50,12 @@ class Envelope:
         )
 
 
-def record(tx: AsyncSession, event: Event, *, caused_by: Event | None = None) -> None:
-    """Promise that *event* will be published if, and only if, *tx* commits."""
-    trace = caused_by.traceparent if caused_by and caused_by.traceparent else telemetry.traceparent()
+def record(tx: AsyncSession, event: Event, *, caused_by: Event | None = None, trace: str | None = None) -> None:
+    """Promise that *event* will be published if, and only if, *tx* commits.
+
+    Its trace is *trace*, that of the fact it was caused by, or that of the work in hand.
+    """
+    trace = trace or (caused_by.traceparent if caused_by else None) or telemetry.traceparent()
     data = event.model_dump_json().encode()
     tx.info.setdefault(_PENDING, []).append(Envelope(uuid7(), event.pubsub, event.topic, event.key, data, trace))
 

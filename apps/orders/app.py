@@ -1,5 +1,5 @@
 from apps.chassis.app import Service
-from apps.orders import jobs, routes
+from apps.orders import jobs, routes, running
 from apps.orders.problems import PROBLEMS
 from apps.orders.settings import OrdersSettings
 from apps.orders.subscriptions import handlers
@@ -11,5 +11,5 @@ SERVICE = Service(
     handlers=handlers,
     jobs=jobs.jobs,
     problems=PROBLEMS,
-    prepare=jobs.begin,
+    prepare=running.begin,
 )

@@ -1,6 +1,6 @@
 """The part of an order that is a document: immutable, one per revision, written before the row that names it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -55,9 +55,11 @@ def of(command: PlaceOrder) -> Details:
     )
 
 
-async def put(sidecar: Sidecar, reference: Reference, details: Details) -> None:
-    """Write one document; raise SidecarError where it may not have been kept."""
-    await sidecar.put_documents(STORE, {reference.key: details.model_dump_json().encode()})
+async def put(sidecar: Sidecar, documents: Mapping[Reference, Details]) -> None:
+    """Write documents in one call; raise SidecarError where one may not have been kept."""
+    if documents:
+        written = {reference.key: document.model_dump_json().encode() for reference, document in documents.items()}
+        await sidecar.put_documents(STORE, written)
 
 
 async def get(sidecar: Sidecar, references: Iterable[Reference]) -> Sequence[Details]:

@@ -1,6 +1,6 @@
-"""The statements of the hot path: taking stock, and writing an order as a whole."""
+"""The statements of the hot path: taking stock, and writing orders as a whole, for all who order at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,51 +11,48 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from apps.contracts.base import Money
 from apps.contracts.orders import Line
-from apps.orders.domain import NEW, PLACED_TRIGGER, OutOfStockError
-from apps.orders.schemas import OrderLine
-from apps.orders.store import line_at
+from apps.orders.domain import NEW, PLACED_TRIGGER
 
-_LISTED = text("SELECT sku, currency, active FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
-
-# Rows are locked in sorted order, so that buyers of the same articles queue rather than deadlock, and only then taken
-# from. What is not counted is read without a lock.
-_RESERVE = text("""
-WITH wanted AS (SELECT * FROM unnest(CAST(:skus AS text[]), CAST(:quantities AS integer[])) AS w(sku, quantity)),
-locked AS MATERIALIZED (
-    SELECT sku FROM products WHERE sku = ANY(CAST(:skus AS text[])) AND stock IS NOT NULL ORDER BY sku FOR UPDATE
-),
-taken AS (
-    UPDATE products p SET stock = p.stock - w.quantity
-    FROM wanted w JOIN locked l USING (sku)
-    WHERE p.sku = w.sku AND p.active AND p.stock >= w.quantity
-    RETURNING p.sku, p.name, p.price, p.currency
+_LISTED = text("SELECT sku, name, price, currency, stock, active FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
+# Rows are locked in sorted order, so that buyers of the same articles queue rather than deadlock. What is not counted
+# is read without a lock.
+_LOCKED = text("""
+WITH locked AS MATERIALIZED (
+    SELECT sku, name, price, currency, stock, active FROM products
+    WHERE sku = ANY(CAST(:skus AS text[])) AND stock IS NOT NULL ORDER BY sku FOR UPDATE
 )
-SELECT sku, name, price, currency FROM taken
+SELECT * FROM locked
 UNION ALL
-SELECT sku, name, price, currency FROM products WHERE sku = ANY(CAST(:skus AS text[])) AND stock IS NULL AND active
+SELECT sku, name, price, currency, stock, active FROM products
+WHERE sku = ANY(CAST(:skus AS text[])) AND stock IS NULL
 """)
-
+_TAKE = text("""
+UPDATE products p SET stock = p.stock - t.quantity
+FROM unnest(CAST(:skus AS text[]), CAST(:quantities AS integer[])) AS t(sku, quantity) WHERE p.sku = t.sku
+""")
 _ADD = text(f"""
-WITH the_order AS (
+WITH the_orders AS (
     INSERT INTO orders (id, number, customer_id, status, payment_status, fulfilment_status, total, currency,
         revision, document_revision, placed_at, updated_at)
-    VALUES (:id, :number, :customer_id, '{NEW.order}', '{NEW.payment}', '{NEW.fulfilment}', :total, :currency,
-        1, 1, :at, :at)
+    SELECT id, number, customer_id, '{NEW.order}', '{NEW.payment}', '{NEW.fulfilment}', total, currency, 1, 1, at, at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:customers AS uuid[]), CAST(:totals AS bigint[]),
+        CAST(:currencies AS text[]), CAST(:ats AS timestamptz[])) AS o(id, number, customer_id, total, currency, at)
 ),
 the_lines AS (
     INSERT INTO order_lines (order_id, position, sku, name, quantity, unit_price)
-    SELECT CAST(:id AS uuid), position, sku, name, quantity, unit_price
-    FROM unnest(CAST(:skus AS text[]), CAST(:names AS text[]), CAST(:quantities AS integer[]),
-        CAST(:prices AS bigint[])) WITH ORDINALITY AS l(sku, name, quantity, unit_price, position)
+    SELECT * FROM unnest(CAST(:line_orders AS uuid[]), CAST(:positions AS integer[]), CAST(:skus AS text[]),
+        CAST(:names AS text[]), CAST(:quantities AS integer[]), CAST(:prices AS bigint[]))
 )
 INSERT INTO order_timeline (order_id, entry, at, to_status, payment_status, trigger, actor, cause)
-VALUES (:id, 1, :at, '{NEW.order}', '{NEW.payment}', '{PLACED_TRIGGER}', :actor, :cause)
+SELECT id, 1, at, '{NEW.order}', '{NEW.payment}', '{PLACED_TRIGGER}', actor, cause
+FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:actors AS text[]), CAST(:causes AS text[]))
+    AS t(id, at, actor, cause)
 """)  # noqa: S608  # words of our own domain, no input
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """An order about to be written."""
+    """An order about to be written; *actor* and *cause* begin its timeline."""
 
     id: UUID
     number: str
@@ -63,36 +60,43 @@ class Placement:
     lines: Sequence[Line]
     total: Money
     placed_at: datetime
+    actor: str
+    cause: str | None
 
 
 async def listed(connection: AsyncConnection, skus: Sequence[str]) -> dict[str, Row[Any]]:
-    """Return currency and active of those of *skus* that there are."""
+    """Return those of *skus* that there are."""
     return {row.sku: row for row in await connection.execute(_LISTED, {"skus": skus})}
 
 
-async def reserve(tx: AsyncSession, wanted: Sequence[OrderLine]) -> list[Line]:
-    """Take the stock and return the lines at list price; raise OutOfStockError naming what is short."""
-    arrays = {"skus": [line.sku for line in wanted], "quantities": [line.quantity for line in wanted]}
-    rows = {row.sku: row for row in await tx.execute(_RESERVE, arrays)}
-    if short := [line.sku for line in wanted if line.sku not in rows]:
-        raise OutOfStockError(short)
-    return [line_at(rows[line.sku], line.quantity, rows[line.sku].price) for line in wanted]
+async def lock(tx: AsyncSession, skus: Sequence[str]) -> dict[str, Row[Any]]:
+    """Return those of *skus* that there are; whose stock is counted is locked until the transaction ends."""
+    return {row.sku: row for row in await tx.execute(_LOCKED, {"skus": sorted(set(skus))})}
 
 
-async def add(tx: AsyncSession, placement: Placement, actor: str, cause: str | None) -> None:
-    """Write the order, its lines and the beginning of its timeline."""
+async def take(tx: AsyncSession, quantities: Mapping[str, int]) -> None:
+    """Subtract from the stock of articles that are locked and have enough."""
+    if quantities:
+        await tx.execute(_TAKE, {"skus": list(quantities), "quantities": list(quantities.values())})
+
+
+async def add(tx: AsyncSession, placements: Sequence[Placement]) -> None:
+    """Write orders, their lines and the beginnings of their timelines."""
+    lines = [(order.id, at, line) for order in placements for at, line in enumerate(order.lines, start=1)]
     values = {
-        "id": placement.id,
-        "number": placement.number,
-        "customer_id": placement.customer_id,
-        "total": placement.total.amount,
-        "currency": placement.total.currency,
-        "at": placement.placed_at,
-        "skus": [line.sku for line in placement.lines],
-        "names": [line.name for line in placement.lines],
-        "quantities": [line.quantity for line in placement.lines],
-        "prices": [line.unit_price.amount for line in placement.lines],
-        "actor": actor,
-        "cause": cause,
+        "ids": [order.id for order in placements],
+        "numbers": [order.number for order in placements],
+        "customers": [order.customer_id for order in placements],
+        "totals": [order.total.amount for order in placements],
+        "currencies": [order.total.currency for order in placements],
+        "ats": [order.placed_at for order in placements],
+        "actors": [order.actor for order in placements],
+        "causes": [order.cause for order in placements],
+        "line_orders": [order_id for order_id, _, _ in lines],
+        "positions": [at for _, at, _ in lines],
+        "skus": [line.sku for _, _, line in lines],
+        "names": [line.name for _, _, line in lines],
+        "quantities": [line.quantity for _, _, line in lines],
+        "prices": [line.unit_price.amount for _, _, line in lines],
     }
     await tx.execute(_ADD, values)

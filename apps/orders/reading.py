@@ -65,6 +65,11 @@ async def view(tx: AsyncSession, order_id: UUID, document: Details) -> OrderView
     return _view(order, (await store.lines_of(tx, [order_id]))[order_id], document)
 
 
+def headers(order_id: UUID, revision: int) -> dict[str, str]:
+    """Return what an answer that shows an order says above it."""
+    return {"Location": f"/orders/{order_id}", "ETag": f'"{revision}"'}
+
+
 def view_of_new(placement: Placement, document: Details) -> OrderView:
     """Return an order that is just being written, without reading it back."""
     return OrderView(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,10 +14,12 @@ from apps.chassis.app import Chassis, create_app
 from apps.chassis.auth import Principal
 from apps.chassis.codec import PlainCodec
 from apps.chassis.database import Database, engine_for
+from apps.chassis.grouping import Group
 from apps.chassis.settings import ServiceSettings
 from apps.chassis.sidecar import Answer, Document, SidecarError
+from apps.orders import checkout
 from apps.orders.app import SERVICE
-from apps.orders.jobs import Calendar
+from apps.orders.running import Running
 from apps.orders.settings import OrdersSettings
 from tests.support.asgi import Reply, call
 
@@ -179,7 +182,9 @@ def open_shop(url: str, settings: ServiceSettings, pool: int) -> Shop:
     absent: Any = None
     stands_in: Any = papers
     badges: Any = Badges()
-    app.state.chassis = Chassis(settings, stands_in, database, PlainCodec(), absent, badges, Calendar())
+    chassis = Chassis(settings, stands_in, database, PlainCodec(), absent, badges)
+    chassis.extra = Running(Group(partial(checkout.place, chassis)))
+    app.state.chassis = chassis
     return Shop(app, database, papers)
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from apps.contracts.payments import PaymentCaptured
 from apps.orders import facts, placing
-from apps.orders.schemas import OrderLine
 from tests.store.orders.shop import Shop, capture
 
 _WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
@@ -35,7 +34,8 @@ async def settle(shop: Shop, fact: PaymentCaptured) -> None:
 
 async def reserve(shop: Shop, *skus: str) -> None:
     async with shop.database.transaction() as tx:
-        await placing.reserve(tx, [OrderLine(sku=sku, quantity=1) for sku in skus])
+        await placing.lock(tx, skus)
+        await placing.take(tx, dict.fromkeys(skus, 1))
 
 
 async def begun_and_waiting(shop: Shop, task: Awaitable[None]) -> asyncio.Future[None]:
