@@ -33,11 +33,19 @@ def engine_for(url: str, pool_size: int = 5) -> AsyncEngine:
     )
 
 
+_OUTAGES = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    ConnectionError,
+)
+
+
 def is_outage(error: BaseException) -> bool:
     """Tell whether trying again later may help: the database is away, busy or chose us as a deadlock's victim."""
-    if isinstance(
-        error, OperationalError | InterfaceError | PoolTimeoutError | psycopg.OperationalError | ConnectionError
-    ):
+    if isinstance(error, _OUTAGES):
         return True
     return isinstance(error, DBAPIError) and error.connection_invalidated
 

@@ -9,27 +9,27 @@ from uuid import UUID
 import orjson
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from apps.chassis.codec import Codec
 from apps.chassis.database import Tx
+from apps.chassis.hot import Hot
 from apps.chassis.problems import ProblemError
 
 _MAX_KEY = 255
 # Lock and look in one round trip. The look may miss a reply committed just before the lock was free; `_KEEP` then
 # finds the key taken, and the effect is rolled back.
-_BEGIN = text("""
+_BEGIN = Hot("""
 SELECT pg_try_advisory_xact_lock(:lock) AS held, kept.fingerprint, kept.reply
 FROM (SELECT 1) AS one LEFT JOIN idempotent_replies kept ON kept.key = :key
 """)
-_FIND = text("SELECT fingerprint, reply FROM idempotent_replies WHERE key = :key")
-_FIND_MANY = text("SELECT key, fingerprint, reply FROM idempotent_replies WHERE key = ANY(CAST(:keys AS uuid[]))")
-_LOCK_MANY = text("""
+_FIND = Hot("SELECT fingerprint, reply FROM idempotent_replies WHERE key = :key")
+_FIND_MANY = Hot("SELECT key, fingerprint, reply FROM idempotent_replies WHERE key = ANY(CAST(:keys AS uuid[]))")
+_LOCK_MANY = Hot("""
 SELECT key, pg_try_advisory_xact_lock(lock) AS held
 FROM unnest(CAST(:locks AS bigint[]), CAST(:keys AS uuid[])) AS wanted(lock, key)
 """)
-_KEEP = text("""
+_KEEP = Hot("""
 INSERT INTO idempotent_replies (key, fingerprint, reply)
 SELECT * FROM unnest(CAST(:keys AS uuid[]), CAST(:fingerprints AS bytea[]), CAST(:replies AS bytea[]))
 ON CONFLICT DO NOTHING RETURNING key
@@ -54,13 +54,13 @@ class IdempotencyKey:
 
     async def recall(self, connection: AsyncSession | AsyncConnection) -> None:
         """Raise Replayed where this was done before, or 422 where the key named other content; claim nothing."""
-        if kept := (await connection.execute(_FIND, {"key": self.key})).first():
+        for kept in await _FIND.run(connection, key=self.key):
             self.answer(kept)
 
     async def begin(self, tx: AsyncSession) -> "Once":
         """Go on as the only request with this key; raise Replayed, or 409 while another is at it, or 422."""
         # a transaction's advisory lock: a crash frees it, and there is no lease to run out
-        found = (await tx.execute(_BEGIN, {"lock": self.lock, "key": self.key})).one()
+        (found,) = await _BEGIN.run(tx, lock=self.lock, key=self.key)
         if not found.held:
             raise in_progress()
         if found.reply is not None:
@@ -76,7 +76,7 @@ class IdempotencyKey:
         """The number of the advisory lock that stands for this key."""
         return int.from_bytes(self.key.bytes[:8], signed=True)
 
-    def answer(self, kept: Row[Any]) -> NoReturn:
+    def answer(self, kept: Any) -> NoReturn:
         """Raise Replayed, or 422 where the key named other content."""
         if kept.fingerprint != self.fingerprint:
             raise ProblemError(422, "idempotency-key-reused", "This Idempotency-Key was used with other content.")
@@ -129,21 +129,21 @@ async def keep(tx: AsyncSession, answers: Sequence[Kept]) -> int:
         "fingerprints": [answer.key.fingerprint for answer in answers],
         "replies": [answer.seal() for answer in answers],
     }
-    return len((await tx.execute(_KEEP, values)).all())
+    return len(await _KEEP.run(tx, **values))
 
 
-async def recall_many(connection: AsyncConnection, keys: Sequence[IdempotencyKey]) -> dict[UUID, Row[Any]]:
+async def recall_many(connection: AsyncConnection, keys: Sequence[IdempotencyKey]) -> dict[UUID, Any]:
     """Return what is kept under *keys*, for `IdempotencyKey.answer`."""
-    return {row.key: row for row in await connection.execute(_FIND_MANY, {"keys": [key.key for key in keys]})}
+    return {row.key: row for row in await _FIND_MANY.run(connection, keys=[key.key for key in keys])}
 
 
 async def begin_many(tx: AsyncSession, keys: Sequence[IdempotencyKey]) -> dict[UUID, Exception]:
     """Go on as the only one with each of *keys*; return those that may not, each with what to answer instead."""
     values = {"locks": [key.lock for key in keys], "keys": [key.key for key in keys]}
-    held = {row.key for row in await tx.execute(_LOCK_MANY, values) if row.held}
+    held = {row.key for row in await _LOCK_MANY.run(tx, **values) if row.held}
     refused: dict[UUID, Exception] = {key.key: in_progress() for key in keys if key.key not in held}
     # a second statement: only now is what others committed before they let go sure to be seen
-    kept = {row.key: row for row in await tx.execute(_FIND_MANY, {"keys": list(held)})}
+    kept = {row.key: row for row in await _FIND_MANY.run(tx, keys=list(held))}
     for key in keys:
         if key.key in kept:
             try:

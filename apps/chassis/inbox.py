@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from apps.chassis import dead_letters, outbox, telemetry
 from apps.chassis.database import Database, is_outage
 from apps.chassis.deliveries import Delivery
+from apps.chassis.hot import Hot
 from apps.chassis.sidecar import SidecarError
 from apps.contracts.base import Event
 
@@ -21,9 +21,7 @@ BatchHandler = Callable[[Sequence[Event], AsyncSession], Awaitable[None]]
 # An event's own error may be a race with its neighbour: a few short tries settle that, more would hold up the topic.
 RETRY_DELAYS_S = (0.05, 0.25, 1.0)
 
-_CLAIM = text(
-    "INSERT INTO inbox (key) SELECT * FROM unnest(CAST(:keys AS uuid[])) ON CONFLICT DO NOTHING RETURNING key"
-)
+_CLAIM = Hot("INSERT INTO inbox (key) SELECT * FROM unnest(CAST(:keys AS uuid[])) ON CONFLICT DO NOTHING RETURNING key")
 
 
 class OutageError(Exception):
@@ -122,7 +120,7 @@ async def _claim(tx: AsyncSession, subscriber: Subscriber, deliveries: Sequence[
     if not by_key:
         return []
     # sorted, since two batches that hold the same keys in another order would deadlock
-    claimed = set(await tx.scalars(_CLAIM, {"keys": sorted(by_key)}))
+    claimed = {row.key for row in await _CLAIM.run(tx, keys=sorted(by_key))}
     return [delivery for key, delivery in by_key.items() if key in claimed]
 
 

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from apps.chassis import telemetry
 from apps.chassis.codec import Codec
+from apps.chassis.hot import Hot
 from apps.contracts.base import Event
 
 _PENDING = "outbox"
-_WRITE = text(
+_WRITE = Hot(
     "INSERT INTO outbox (id, envelope) SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:envelopes AS bytea[]))"
 )
 
@@ -76,5 +76,5 @@ async def write(tx: AsyncSession, codec: Codec) -> int:
     if pending:
         ids = [envelope.id for envelope in pending]
         sealed = [codec.seal(envelope.dump(), f"outbox:{envelope.id}") for envelope in pending]
-        await tx.execute(_WRITE, {"ids": ids, "envelopes": sealed})
+        await _WRITE.run(tx, ids=ids, envelopes=sealed)
     return len(pending)

@@ -10,14 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from apps.chassis import seams
 from apps.chassis.codec import Codec
+from apps.chassis.hot import Hot
 from apps.chassis.outbox import Envelope
 from apps.chassis.telemetry import log
 
 # One number for every service: each has a database of its own, and advisory locks are per database.
 _LEADER_LOCK = 0x51DECA27
 _LEAD = text("SELECT pg_try_advisory_lock(:lock)")
-_READ = text("SELECT id, envelope FROM outbox WHERE published_at IS NULL AND id > :after ORDER BY id LIMIT :limit")
-_MARK = text("UPDATE outbox SET published_at = now() WHERE id = ANY(CAST(:ids AS uuid[]))")
+_READ = Hot("SELECT id, envelope FROM outbox WHERE published_at IS NULL AND id > :after ORDER BY id LIMIT :limit")
+_MARK = Hot("UPDATE outbox SET published_at = now() WHERE id = ANY(CAST(:ids AS uuid[]))")
 _FIRST = UUID(int=0)
 _MAX_PAUSE_S = 5.0
 
@@ -101,7 +102,7 @@ class Relay:
         """
         after, failed, closed = _FIRST, 0, set[tuple[str, str]]()
         while True:
-            rows = (await connection.execute(_READ, {"after": after, "limit": self._batch})).all()
+            rows = await _READ.run(connection, after=after, limit=self._batch)
             if not rows:
                 return failed
             envelopes = [Envelope.load(row.id, self._codec.open(row.envelope, f"outbox:{row.id}")) for row in rows]
@@ -124,7 +125,7 @@ class Relay:
                 closed.add(destination)
             published += [envelope.id for envelope in group if envelope.id not in rejected]
         if published:
-            await connection.execute(_MARK, {"ids": published})
+            await _MARK.run(connection, ids=published)
             seams.after("mark")
         return len(envelopes) - len(published)
 

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Response
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from apps.chassis import idempotency, outbox
@@ -75,7 +74,7 @@ async def _refuse(connection: AsyncConnection, wanted: Sequence[Wanted], outcome
             outcomes[each.id] = told
 
 
-def _check(command: PlaceOrder, listed: dict[str, Row[Any]]) -> None:
+def _check(command: PlaceOrder, listed: dict[str, Any]) -> None:
     """Refuse what can never be sold; the stock is a question for later."""
     refused: list[tuple[str, str]] = []
     currency: str | None = None
@@ -111,9 +110,7 @@ async def _write(tx: AsyncSession, going: Sequence[Wanted]) -> dict[UUID, Outcom
     return outcomes
 
 
-def _grant(
-    wanted: Wanted, products: dict[str, Row[Any]], left: dict[str, int | None], taken: Counter[str]
-) -> Placement:
+def _grant(wanted: Wanted, products: dict[str, Any], left: dict[str, int | None], taken: Counter[str]) -> Placement:
     """Take what is wanted off what is left, all of it or nothing; raise OutOfStockError naming what is short."""
     lines = wanted.command.lines
     if short := [line.sku for line in lines if not _enough(products.get(line.sku), left.get(line.sku), line.quantity)]:
@@ -130,7 +127,7 @@ def _grant(
     )
 
 
-def _enough(product: Row[Any] | None, left: int | None, quantity: int) -> bool:
+def _enough(product: Any | None, left: int | None, quantity: int) -> bool:
     return product is not None and product.active and (left is None or left >= quantity)
 
 

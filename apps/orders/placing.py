@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from apps.chassis.hot import Hot
 from apps.contracts.base import Money
 from apps.contracts.orders import Line
 from apps.orders.domain import NEW, PLACED_TRIGGER
 
-_LISTED = text("SELECT sku, name, price, currency, stock, active FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
+_LISTED = Hot("SELECT sku, name, price, currency, stock, active FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
 # Rows are locked in sorted order, so that buyers of the same articles queue rather than deadlock. What is not counted
 # is read without a lock.
-_LOCKED = text("""
+_LOCKED = Hot("""
 WITH locked AS MATERIALIZED (
     SELECT sku, name, price, currency, stock, active FROM products
     WHERE sku = ANY(CAST(:skus AS text[])) AND stock IS NOT NULL ORDER BY sku FOR UPDATE
@@ -26,11 +26,11 @@ UNION ALL
 SELECT sku, name, price, currency, stock, active FROM products
 WHERE sku = ANY(CAST(:skus AS text[])) AND stock IS NULL
 """)
-_TAKE = text("""
+_TAKE = Hot("""
 UPDATE products p SET stock = p.stock - t.quantity
 FROM unnest(CAST(:skus AS text[]), CAST(:quantities AS integer[])) AS t(sku, quantity) WHERE p.sku = t.sku
 """)
-_ADD = text(f"""
+_ADD = Hot(f"""
 WITH the_orders AS (
     INSERT INTO orders (id, number, customer_id, status, payment_status, fulfilment_status, total, currency,
         revision, document_revision, placed_at, updated_at)
@@ -64,20 +64,20 @@ class Placement:
     cause: str | None
 
 
-async def listed(connection: AsyncConnection, skus: Sequence[str]) -> dict[str, Row[Any]]:
+async def listed(connection: AsyncConnection, skus: Sequence[str]) -> dict[str, Any]:
     """Return those of *skus* that there are."""
-    return {row.sku: row for row in await connection.execute(_LISTED, {"skus": skus})}
+    return {row.sku: row for row in await _LISTED.run(connection, skus=skus)}
 
 
-async def lock(tx: AsyncSession, skus: Sequence[str]) -> dict[str, Row[Any]]:
+async def lock(tx: AsyncSession, skus: Sequence[str]) -> dict[str, Any]:
     """Return those of *skus* that there are; whose stock is counted is locked until the transaction ends."""
-    return {row.sku: row for row in await tx.execute(_LOCKED, {"skus": sorted(set(skus))})}
+    return {row.sku: row for row in await _LOCKED.run(tx, skus=sorted(set(skus)))}
 
 
 async def take(tx: AsyncSession, quantities: Mapping[str, int]) -> None:
     """Subtract from the stock of articles that are locked and have enough."""
     if quantities:
-        await tx.execute(_TAKE, {"skus": list(quantities), "quantities": list(quantities.values())})
+        await _TAKE.run(tx, skus=list(quantities), quantities=list(quantities.values()))
 
 
 async def add(tx: AsyncSession, placements: Sequence[Placement]) -> None:
@@ -99,4 +99,4 @@ async def add(tx: AsyncSession, placements: Sequence[Placement]) -> None:
         "quantities": [line.quantity for _, _, line in lines],
         "prices": [line.unit_price.amount for _, _, line in lines],
     }
-    await tx.execute(_ADD, values)
+    await _ADD.run(tx, **values)
