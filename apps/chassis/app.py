@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ class Chassis:
     extra: Any = None
     """What the service's own `prepare` built."""
 
+
+_GC_THRESHOLD = 5_000
+"""Objects made before the youngest generation is looked through; Python's 700 suits programs that make few."""
 
 Background = Callable[[Chassis], Awaitable[None]]
 
@@ -76,6 +80,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
             except MisconfiguredError as error:
                 end(service.name, error)
             await _start_background(stack, service, app.state.chassis)
+            _settle_memory()
             telemetry.log.info("service_started")
             yield
         telemetry.log.info("service_stopped")
@@ -93,6 +98,13 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
         event_body_limit=settings.event_body_limit,
     )
     return app
+
+
+def _settle_memory() -> None:
+    """Spare the garbage collector what lives as long as the process; its rounds took 5 % of a busy service."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD, 20, 50)
 
 
 def _install_errors(app: FastAPI, service: Service) -> None:

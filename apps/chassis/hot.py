@@ -15,6 +15,7 @@ class Hot:
     """A fixed statement with `:named` parameters, as `sqlalchemy.text` has them."""
 
     def __init__(self, statement: str) -> None:
+        self.text = statement
         self._sql = _NAMED.sub(r"%(\1)s", statement.replace("%", "%%")).encode()
 
     async def run(self, tx: AsyncSession | AsyncConnection, **values: Any) -> list[Any]:

@@ -184,7 +184,7 @@ OnceOnly = Annotated[Once, Depends(_once)]
 def _scoped(request: Request, key: str) -> UUID:
     """Return the key as stored: bound to the caller and the route, and unreadable."""
     subject: str = request.state.subject  # set by the route's access declaration, which FastAPI solves first
-    return UUID(bytes=hashlib.sha256(f"{subject}|{request.url.path}|{key}".encode()).digest()[:16])
+    return UUID(bytes=hashlib.sha256(f"{subject}|{request.scope['path']}|{key}".encode()).digest()[:16])
 
 
 def _fingerprint(body: bytes) -> bytes:

@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # only the own sidecar calls, and it says who called in headers of its own
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_DRAIN_S,
     )

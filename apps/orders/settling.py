@@ -6,19 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from apps.chassis.hot import Hot
 from apps.contracts.base import Money
 from apps.orders.domain import FulfilmentStatus, OrderStatus, PaymentStatus, Standing
 from apps.orders.store import bounded
 
-_LOCK = text("""
+_LOCK = Hot("""
 SELECT id, number, customer_id, status, payment_status, fulfilment_status, total, currency, refunded, revision
 FROM orders WHERE id = ANY(CAST(:ids AS uuid[])) AND id BETWEEN :lowest AND :highest
 ORDER BY id FOR UPDATE
 """)
-_WRITE = text("""
+_WRITE = Hot("""
 WITH moved AS (
     UPDATE orders o SET status = m.status, payment_status = m.payment_status, refunded = m.refunded,
         revision = m.revision, updated_at = :at
@@ -63,7 +63,7 @@ class Entry:
 
 async def lock(tx: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, Moving]:
     """Lock the orders there are, in the order of their ids."""
-    rows = await tx.execute(_LOCK, bounded(sorted(set(order_ids)))) if order_ids else ()
+    rows = await _LOCK.run(tx, **bounded(sorted(set(order_ids)))) if order_ids else ()
     return {row.id: _moving(row) for row in rows}
 
 
@@ -87,10 +87,10 @@ async def write(tx: AsyncSession, orders: Sequence[Moving], entries: Sequence[En
         "actor": actor,
         "at": at,
     }
-    await tx.execute(_WRITE, values | bounded([order.id for order in orders]))
+    await _WRITE.run(tx, **values, **bounded([order.id for order in orders]))
 
 
-def _moving(row: Row[Any]) -> Moving:
+def _moving(row: Any) -> Moving:
     standing = Standing(
         OrderStatus(row.status), PaymentStatus(row.payment_status), FulfilmentStatus(row.fulfilment_status)
     )

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, or_, select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from apps.chassis.hot import Hot
 from apps.contracts.base import Money
 from apps.contracts.orders import Line
 from apps.orders.domain import (
@@ -34,7 +35,7 @@ locked AS MATERIALIZED (
 UPDATE products p SET stock = p.stock + b.quantity FROM back b JOIN locked l USING (sku) WHERE p.sku = b.sku
 """)
 # The bounds are what prunes: the planner does not prune by an array it learns at run time.
-_LINES = text("""
+_LINES = Hot("""
 SELECT l.order_id, l.sku, l.name, l.quantity, l.unit_price, o.currency
 FROM order_lines l JOIN orders o ON o.id = l.order_id AND o.id BETWEEN :lowest AND :highest
 WHERE l.order_id = ANY(CAST(:ids AS uuid[])) AND l.order_id BETWEEN :lowest AND :highest
@@ -120,7 +121,7 @@ async def lines_of(tx: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, li
     """Return the lines of many orders in one query."""
     lines: dict[UUID, list[Line]] = {order_id: [] for order_id in order_ids}
     if order_ids:
-        for row in await tx.execute(_LINES, bounded(order_ids)):
+        for row in await _LINES.run(tx, **bounded(order_ids)):
             lines[row.order_id].append(line_at(row, row.quantity, row.unit_price))
     return lines
 
@@ -169,6 +170,6 @@ def bound(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-def line_at(row: Row[Any], quantity: int, price: int) -> Line:
+def line_at(row: Any, quantity: int, price: int) -> Line:
     """Return *quantity* of the article in *row*, which has its sku, name and currency."""
     return Line(sku=row.sku, name=row.name, quantity=quantity, unit_price=Money(amount=price, currency=row.currency))

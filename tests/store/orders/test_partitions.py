@@ -3,9 +3,10 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from apps.chassis.hot import Hot
 from apps.orders import settling, store
 from tests.store.orders.shop import Shop
 
@@ -31,7 +32,7 @@ async def test_the_service_may_ask_for_months_and_create_nothing_else(shop: Shop
             await tx.execute(text("CREATE TABLE mine (a int)"))
 
 
-def numbered(statement: TextClause) -> str:
+def numbered(statement: Hot) -> str:
     """Return one of our own batch statements with the parameters that PREPARE knows."""
     numbers = {":ids": "$1", ":lowest": "$2", ":highest": "$3"}
     return re.sub("|".join(numbers), lambda name: numbers[name[0]], statement.text)
