@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from apps.chassis.hot import Hot
 from apps.contracts.users import Contact
 from apps.notifications.domain import PRIORITIES, Category, Outcome
 from apps.notifications.letters import Letter
@@ -17,7 +17,7 @@ from apps.notifications.letters import Letter
 # How long the queue may take to bring a message before the sweeper fetches it.
 GRACE = timedelta(seconds=30)
 
-_ADD = text("""
+_ADD = Hot("""
 INSERT INTO messages (id, dedup_key, user_id, email, locale, category, priority, template, data, due_at)
 SELECT id, dedup_key, user_id, email, locale, category, priority, template, data, coalesce(not_before, now() + :grace)
 FROM unnest(
@@ -28,7 +28,7 @@ FROM unnest(
 ON CONFLICT (dedup_key) DO NOTHING
 RETURNING id, dedup_key
 """)
-_FIND = text("SELECT id FROM messages WHERE dedup_key = :key")
+_FIND = Hot("SELECT id FROM messages WHERE dedup_key = :key")
 _CLAIM = """
 WITH chosen AS ({chosen} FOR UPDATE SKIP LOCKED),
 taken AS (
@@ -41,20 +41,20 @@ SELECT taken.id, taken.user_id, coalesce(taken.email, contacts.email) AS email, 
        taken.template, taken.data, taken.attempts, taken.created_at
 FROM taken LEFT JOIN contacts USING (user_id) ORDER BY taken.priority, taken.id
 """
-_CLAIM_BROUGHT = text(
+_CLAIM_BROUGHT = Hot(
     _CLAIM.format(
         chosen="SELECT id FROM messages WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'queued' ORDER BY id"
     )
 )
-_CLAIM_DUE = text(_CLAIM.format(chosen="SELECT id FROM messages WHERE due_at <= now() ORDER BY due_at LIMIT :limit"))
-_RENEW = text(
+_CLAIM_DUE = Hot(_CLAIM.format(chosen="SELECT id FROM messages WHERE due_at <= now() ORDER BY due_at LIMIT :limit"))
+_RENEW = Hot(
     "UPDATE messages SET due_at = now() + :lease "
     "WHERE id = ANY(CAST(:ids AS uuid[])) AND holder = :holder AND state = 'sending' RETURNING id"
 )
-_RELEASE = text("UPDATE messages SET due_at = now() WHERE holder = :holder AND state = 'sending'")
+_RELEASE = Hot("UPDATE messages SET due_at = now() WHERE holder = :holder AND state = 'sending'")
 # A delivered mail is delivered whoever holds the row by now; any other outcome is the present holder's to state.
 # What a security mail said (a token) has no further use once it is sent.
-_SETTLE = text("""
+_SETTLE = Hot("""
 UPDATE messages SET
     state = outcome.state, reason = outcome.reason, due_at = outcome.due_at, holder = NULL,
     delivered_at = CASE WHEN outcome.state = 'delivered' THEN now() END,
@@ -65,7 +65,7 @@ FROM unnest(
 WHERE messages.id = outcome.id AND messages.state <> 'delivered'
   AND (messages.holder = :holder OR outcome.state = 'delivered')
 """)
-_KEEP_CONTACTS = text("""
+_KEEP_CONTACTS = Hot("""
 INSERT INTO contacts (user_id, email, name, phone, locale, timezone, sequence)
 SELECT * FROM unnest(
     CAST(:user_ids AS uuid[]), CAST(:emails AS text[]), CAST(:names AS text[]), CAST(:phones AS text[]),
@@ -75,7 +75,7 @@ ON CONFLICT (user_id) DO UPDATE SET email = excluded.email, name = excluded.name
     locale = excluded.locale, timezone = excluded.timezone, sequence = excluded.sequence
 WHERE contacts.sequence < excluded.sequence
 """)
-_LIST = text("""
+_LIST = Hot("""
 SELECT id, category, template, channel, state AS status, created_at, delivered_at FROM messages
 WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit
 """)
@@ -102,64 +102,59 @@ class Message:
 async def add(tx: AsyncSession, letters: Sequence[Letter]) -> dict[UUID, UUID]:
     """Queue what was not queued before; return the new ids by de-duplication key."""
     ordered = sorted({letter.dedup_key: letter for letter in letters}.values(), key=lambda letter: letter.dedup_key)
-    rows = await tx.execute(
-        _ADD,
-        {
-            "ids": [uuid7() for _ in ordered],
-            "dedup_keys": [letter.dedup_key for letter in ordered],
-            "user_ids": [letter.user_id for letter in ordered],
-            "emails": [letter.email for letter in ordered],
-            "locales": [letter.locale for letter in ordered],
-            "categories": [letter.category.value for letter in ordered],
-            "priorities": [PRIORITIES[letter.category] for letter in ordered],
-            "templates": [letter.template for letter in ordered],
-            "data": [letter.data for letter in ordered],
-            "not_before": [letter.not_before for letter in ordered],
-            "grace": GRACE,
-        },
+    rows = await _ADD.run(
+        tx,
+        ids=[uuid7() for _ in ordered],
+        dedup_keys=[letter.dedup_key for letter in ordered],
+        user_ids=[letter.user_id for letter in ordered],
+        emails=[letter.email for letter in ordered],
+        locales=[letter.locale for letter in ordered],
+        categories=[letter.category.value for letter in ordered],
+        priorities=[PRIORITIES[letter.category] for letter in ordered],
+        templates=[letter.template for letter in ordered],
+        data=[letter.data for letter in ordered],
+        not_before=[letter.not_before for letter in ordered],
+        grace=GRACE,
     )
     return {row.dedup_key: row.id for row in rows}
 
 
 async def get_by_key(tx: AsyncSession, dedup_key: UUID) -> UUID:
     """Return the message that was queued under *dedup_key*."""
-    found: UUID = (await tx.execute(_FIND, {"key": dedup_key})).scalar_one()
-    return found
+    (found,) = await _FIND.run(tx, key=dedup_key)
+    id_: UUID = found.id
+    return id_
 
 
 async def claim(tx: AsyncSession, ids: Sequence[UUID], holder: str, lease: timedelta) -> list[Message]:
     """Take the messages that the queue brought and nobody has taken."""
-    rows = await tx.execute(_CLAIM_BROUGHT, {"ids": sorted(ids), "holder": holder, "lease": lease})
-    return [_message(row) for row in rows]
+    return [_message(row) for row in await _CLAIM_BROUGHT.run(tx, ids=sorted(ids), holder=holder, lease=lease)]
 
 
 async def claim_due(tx: AsyncSession, limit: int, holder: str, lease: timedelta) -> list[Message]:
     """Take at most *limit* messages that the queue did not bring, a silent sender left, or a retry is due for."""
-    rows = await tx.execute(_CLAIM_DUE, {"limit": limit, "holder": holder, "lease": lease})
-    return [_message(row) for row in rows]
+    return [_message(row) for row in await _CLAIM_DUE.run(tx, limit=limit, holder=holder, lease=lease)]
 
 
 async def renew(tx: AsyncSession, ids: Sequence[UUID], holder: str, lease: timedelta) -> set[UUID]:
     """Prolong the lease of *ids*; return those that are still the holder's."""
-    return set(await tx.scalars(_RENEW, {"ids": sorted(ids), "holder": holder, "lease": lease}))
+    return {row.id for row in await _RENEW.run(tx, ids=sorted(ids), holder=holder, lease=lease)}
 
 
 async def release(tx: AsyncSession, holder: str) -> None:
     """Make all that *holder* has claimed due at once."""
-    await tx.execute(_RELEASE, {"holder": holder})
+    await _RELEASE.run(tx, holder=holder)
 
 
 async def settle(tx: AsyncSession, outcomes: Sequence[Outcome], holder: str) -> None:
     """Write down what became of messages."""
-    await tx.execute(
-        _SETTLE,
-        {
-            "ids": [outcome.message_id for outcome in outcomes],
-            "states": [outcome.state.value for outcome in outcomes],
-            "reasons": [outcome.reason for outcome in outcomes],
-            "due": [outcome.due_at for outcome in outcomes],
-            "holder": holder,
-        },
+    await _SETTLE.run(
+        tx,
+        ids=[outcome.message_id for outcome in outcomes],
+        states=[outcome.state.value for outcome in outcomes],
+        reasons=[outcome.reason for outcome in outcomes],
+        due=[outcome.due_at for outcome in outcomes],
+        holder=holder,
     )
 
 
@@ -167,30 +162,25 @@ async def keep_contacts(tx: AsyncSession, contacts: Sequence[Contact]) -> None:
     """Keep the newest of each person's contacts, whatever the order they come in."""
     newest = {contact.user_id: contact for contact in sorted(contacts, key=lambda contact: contact.sequence)}
     ordered = [newest[user_id] for user_id in sorted(newest)]
-    await tx.execute(
-        _KEEP_CONTACTS,
-        {
-            "user_ids": [contact.user_id for contact in ordered],
-            "emails": [contact.email for contact in ordered],
-            "names": [contact.name for contact in ordered],
-            "phones": [contact.phone for contact in ordered],
-            "locales": [contact.locale for contact in ordered],
-            "timezones": [contact.timezone for contact in ordered],
-            "sequences": [contact.sequence for contact in ordered],
-        },
+    await _KEEP_CONTACTS.run(
+        tx,
+        user_ids=[contact.user_id for contact in ordered],
+        emails=[contact.email for contact in ordered],
+        names=[contact.name for contact in ordered],
+        phones=[contact.phone for contact in ordered],
+        locales=[contact.locale for contact in ordered],
+        timezones=[contact.timezone for contact in ordered],
+        sequences=[contact.sequence for contact in ordered],
     )
 
 
 async def list_of_user(tx: AsyncSession, user_id: UUID, before: UUID, limit: int) -> list[dict[str, Any]]:
     """Return what was written to *user_id*, newest first, with ids below *before*."""
-    rows = await tx.execute(_LIST, {"user_id": user_id, "before": before, "limit": limit})
-    return [dict(row) for row in rows.mappings()]
+    return [row._asdict() for row in await _LIST.run(tx, user_id=user_id, before=before, limit=limit)]
 
 
 def _message(row: Any) -> Message:
-    fields: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
-    fields["category"] = Category(fields["category"])
-    return Message(**fields)
+    return Message(**row._asdict() | {"category": Category(row.category)})
 
 
 def addressed(message: Message, contact: Contact) -> Message:
