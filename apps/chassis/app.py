@@ -123,7 +123,7 @@ async def _assemble(stack: AsyncExitStack, service: Service, settings: ServiceSe
     url = settings.database_url.get_secret_value() if settings.database_url else None
     engine = engine_for(url or await sidecar.secret(f"{service.name}-database-url"), settings.database_pool)
     codec = await service.codec(sidecar)
-    relay = Relay(engine, sidecar, codec, poll=settings.outbox_poll, batch=settings.outbox_batch)
+    relay = Relay(engine, sidecar, codec, poll=settings.outbox_poll, batch=settings.outbox_batch, pace=settings.pace)
     database = Database(engine, codec, on_commit=relay.wake)
     stack.push_async_callback(database.close)
     verifier = Tokens(settings.token_issuer, database, tokens.from_users(sidecar))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from apps.chassis.database import is_outage
+from apps.chassis.pacing import Pace
 from apps.chassis.problems import ProblemError
 from apps.chassis.sidecar import SidecarError
 
@@ -16,14 +17,15 @@ Handle = Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]]
 
 
 class Group(Generic[T, R]):
-    """Gives all who wait to *handle* at once, one group after another; nobody is kept waiting for company.
+    """Gives all who wait to *handle* at once, one group after another, at least *pace_s* apart; one alone goes at once.
 
     *handle* answers each item, in order, with its result or with its own error. When it raises, nothing was done:
     an outage is everybody's, and anything else is found out one by one.
     """
 
-    def __init__(self, handle: Handle[T, R], *, most: int = 64, waiting: int = 1_000) -> None:
+    def __init__(self, handle: Handle[T, R], *, most: int = 64, waiting: int = 1_000, pace_s: float = 0.0) -> None:
         self._handle = handle
+        self._pace = Pace(pace_s)
         self._most = most
         self._limit = waiting
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
@@ -41,6 +43,7 @@ class Group(Generic[T, R]):
 
     async def _work(self) -> None:
         while self._waiting:
+            await self._pace.turn()
             taken = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
             # whoever hung up before the turn came wants nothing any more
             group = [(item, future) for item, future in taken if not future.done()]

@@ -12,6 +12,7 @@ from apps.chassis import seams
 from apps.chassis.codec import Codec
 from apps.chassis.hot import Hot
 from apps.chassis.outbox import Envelope
+from apps.chassis.pacing import Pace
 from apps.chassis.telemetry import log
 
 # One number for every service: each has a database of its own, and advisory locks are per database.
@@ -38,12 +39,22 @@ class Relay:
     publishing and marking are separate steps, so a crash between them publishes again under the same id.
     """
 
-    def __init__(self, engine: AsyncEngine, publisher: Publisher, codec: Codec, *, poll: timedelta, batch: int) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        publisher: Publisher,
+        codec: Codec,
+        *,
+        poll: timedelta,
+        batch: int,
+        pace: timedelta = timedelta(0),
+    ) -> None:
         self._engine = engine
         self._publisher = publisher
         self._codec = codec
         self._poll_s = poll.total_seconds()
         self._batch = batch
+        self._pace = Pace(pace.total_seconds())
         self._woken = asyncio.Event()
         self.leading = False
 
@@ -83,6 +94,7 @@ class Relay:
     async def _lead(self, connection: AsyncConnection) -> None:
         pause = self._poll_s
         while True:
+            await self._pace.turn()
             self._woken.clear()
             failed = await self.drain(connection)
             pause = min(pause * 2, _MAX_PAUSE_S) if failed else self._poll_s

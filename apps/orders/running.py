@@ -23,7 +23,7 @@ class Running:
 
 async def begin(chassis: Chassis) -> Running:
     """See to the partitions before the first request: the system may have been off for months."""
-    running = Running(Group(partial(checkout.place, chassis)))
+    running = Running(Group(partial(checkout.place, chassis), pace_s=chassis.settings.pace.total_seconds()))
     await keep_partitions(chassis, running)
     return running
 
