@@ -19,8 +19,10 @@ from apps.payments.use_cases import Work
 
 _MAX_PAUSE_S = 5.0
 _FAREWELL_S = 3.0
-# Rounds cost about 2 ms whatever they hold: under load they come at most this often, and hold more.
-_PACE_S = 0.02
+# Rounds cost about 2 ms whatever they hold. Each waits the longer the more the one before it held: what comes singly is
+# done at once, and from about 50 payments a second on they gather.
+_PACE_S = 0.01
+_LONGEST_PACE_S = 0.05
 
 
 class Worker:
@@ -50,10 +52,11 @@ class Worker:
         self._poll_s = poll.total_seconds()
         self._holder: UUID = uuid4()
         self._woken = asyncio.Event()
+        self._crowded = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
         self._finished: list[Work] = []
         self._more = True
-        self._began = 0.0
+        self._next = 0.0
 
     async def run(self) -> None:
         """Work until cancelled; a database that is away is waited for."""
@@ -86,7 +89,8 @@ class Worker:
     async def round(self) -> None:
         """Record what has finished, take what there is room for, and begin it."""
         self._woken.clear()
-        self._began = time.monotonic()
+        self._crowded.clear()
+        began = time.monotonic()
         finished, room = list(self._finished), self._concurrency - len(self._calls)
         async with self._database.transaction() as tx:
             if finished:
@@ -94,20 +98,18 @@ class Worker:
             taken = await use_cases.take(tx, self._holder, room, self._lease) if room else []
         del self._finished[: len(finished)]
         self._more = len(taken) == room
+        self._next = began + min(_PACE_S * (len(finished) + len(taken)), _LONGEST_PACE_S)
         for work in taken:
             call = asyncio.create_task(self._do(work))
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
 
     async def _wait(self) -> None:
-        """Sleep until a call finishes, something new is recorded here, or the poll is due."""
+        """Sleep until a call finishes, something new is recorded here, or the poll is due; under load gather more."""
         if not (self._finished or (self._more and len(self._calls) < self._concurrency)):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_s):
-                    await self._woken.wait()
-        early = self._began + _PACE_S - time.monotonic()
-        if early > 0 and len(self._finished) * 2 < self._concurrency:
-            await asyncio.sleep(early)
+            await _until(self._woken, self._poll_s)
+        if (early := self._next - time.monotonic()) > 0:
+            await _until(self._crowded, early)
 
     async def _do(self, work: Work) -> None:
         for step in work.steps:
@@ -117,6 +119,8 @@ class Worker:
             work.done.append((step, outcome))
         self._finished.append(work)
         self._woken.set()
+        if len(self._finished) * 2 >= self._concurrency:
+            self._crowded.set()
 
     async def _perform(self, step: Step) -> ChargeOutcome | RefundOutcome | Money:
         try:
@@ -137,3 +141,10 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # whatever it was, the processor may have acted
             log.error("provider_failed", error=type(error).__name__)
             return Lost(type(error).__name__)
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    """Wait for *event*, but no longer than *seconds*."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
