@@ -1,27 +1,20 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any
 from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 
+from apps.chassis import inbox
+from apps.chassis.app import Chassis, create_app
 from apps.chassis.codec import PlainCodec
 from apps.chassis.database import Database, engine_for
 from apps.chassis.outbox import Envelope
-from apps.contracts.base import Event
+from tests.store.chassis.things import Chance, NoTokens, Settings, service
+from tests.support.asgi import APP_TOKEN
 from tests.support.postgres import Cluster
-
-
-class Happened(Event):
-    topic: ClassVar = "happened"
-    aggregate: ClassVar = "name"
-
-    name: str
-
-
-class Followed(Happened):
-    topic: ClassVar = "followed"
 
 
 @dataclass
@@ -59,3 +52,20 @@ async def database(postgres_cluster: Cluster) -> AsyncIterator[Database]:
 async def count(database: Database, table: str) -> int:
     async with database.transaction() as tx:
         return int(await tx.scalar(text(f"SELECT count(*) FROM {table}")) or 0)  # noqa: S608  # our own names
+
+
+@pytest.fixture
+def chance() -> Chance:
+    return Chance()
+
+
+@pytest.fixture
+async def app(database: Database, chance: Chance, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+    """The tests' own service, on the real database and without a sidecar."""
+    monkeypatch.setattr(inbox, "RETRY_DELAYS_S", (0.001,))
+    monkeypatch.setenv("APP_PORT", "1")
+    monkeypatch.setenv("APP_API_TOKEN", APP_TOKEN)
+    app = create_app(service(chance), Settings.load())
+    nothing: Any = None
+    app.state.chassis = Chassis(nothing, nothing, database, PlainCodec(), nothing, NoTokens())  # type: ignore[arg-type]
+    return app

@@ -55,3 +55,13 @@ async def test_a_lost_session_is_an_outage_and_the_next_transaction_works(databa
     async with database.transaction() as tx:
         await ADD.run(tx, names=["after"])
     assert await count(database, "effects") == 1
+
+
+async def test_a_statement_by_itself_is_committed_once_it_has_run(database: Database) -> None:
+    async with database.statement() as connection:
+        await ADD.run(connection, names=["tea"])
+        assert await count(database, "effects") == 1, "seen from another connection"
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        async with database.statement() as connection:
+            await ADD.run(connection, names=["pot", None])
+    assert await count(database, "effects") == 1

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from apps.chassis import inbox, outbox
 from apps.chassis.database import Database
 from apps.chassis.deliveries import Delivery, read
+from apps.chassis.events import EventHandlers
 from apps.chassis.inbox import OutageError, Subscriber
-from tests.store.chassis.conftest import Followed, Happened, count
+from tests.store.chassis.conftest import count
+from tests.store.chassis.things import Followed, Happened
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +102,21 @@ async def test_a_batch_without_trouble_costs_one_call_of_its_handler(database: D
     handler = Effects()
     await inbox.receive(database, Subscriber(Happened, handler), [delivery(str(number)) for number in range(100)])
     assert handler.calls == 1
+
+
+async def test_a_hint_is_heard_without_a_row_and_a_malformed_one_is_kept(database: Database) -> None:
+    heard: list[str] = []
+    handlers = EventHandlers()
+
+    @handlers.on_hint(Happened)
+    def hear(events: Sequence[Happened]) -> None:
+        heard.extend(event.name for event in events)
+
+    subscriber = handlers.find(Happened.topic)
+    await inbox.receive(database, subscriber, [delivery("1", "a"), malformed("2"), delivery("3", "b")])
+    await inbox.receive(database, subscriber, [delivery("1", "a")])
+    assert heard == ["a", "b", "a"]
+    assert (await count(database, "inbox"), await count(database, "dead_letters")) == (0, 1)
+    async with database.transaction() as tx:
+        assert await inbox.attempt(tx, subscriber, delivery("4", "c")) is None
+    assert heard[-1] == "c", "redelivery reaches it as well"

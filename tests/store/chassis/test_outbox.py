@@ -8,7 +8,8 @@ from apps.chassis import outbox
 from apps.chassis.codec import PlainCodec
 from apps.chassis.database import Database
 from apps.chassis.relay import Relay
-from tests.store.chassis.conftest import Broker, Followed, Happened, count
+from tests.store.chassis.conftest import Broker, count
+from tests.store.chassis.things import Followed, Happened
 
 FAST = timedelta(milliseconds=20)
 
