@@ -22,8 +22,9 @@ class Audit:
         self._shop = shop
         self._skus = skus
         self._support = shop.operator_token("support", ttl_s=24 * 3600)
-        # the processor's clock counts whole seconds
+        # the processor counts in whole seconds: what it took earlier in this one is another audit's
         self._since = datetime.now(UTC).replace(microsecond=0)
+        self._earlier = {intent["id"] for intent in self._processor("/v1/payment_intents")}
         self._last_mail = 0
         self._mails: Counter[tuple[str, str]] = Counter()
 
@@ -50,9 +51,8 @@ class Audit:
 
     async def look(self) -> Seen:
         """Read every list once."""
-        created = f"created[gte]={int(self._since.timestamp())}"
-        intents = await self._processor("/v1/payment_intents", created)
-        refunds = await self._processor("/v1/refunds", created)
+        intents = await asyncio.to_thread(self._processor, "/v1/payment_intents")
+        refunds = await asyncio.to_thread(self._processor, "/v1/refunds")
         await self._read_mails()
         listed = await self._list("orders", "/orders", {"placed_from": self._since.isoformat()})
         orders = {order["id"]: order for order in listed if self._ours(order)}
@@ -71,7 +71,11 @@ class Audit:
     def _of_ours(self, intents: list[Json], listed: list[Json], orders: dict[str, Json]) -> list[Json]:
         """Leave out what is known to belong to orders of other articles: those are another audit's."""
         others = {order["id"] for order in listed} - orders.keys()
-        return [intent for intent in intents if intent["metadata"].get("order_id") not in others]
+        return [
+            intent
+            for intent in intents
+            if intent["id"] not in self._earlier and intent["metadata"].get("order_id") not in others
+        ]
 
     async def _list(self, app_id: str, path: str, query: dict[str, str]) -> list[Json]:
         items: list[Json] = []
@@ -85,15 +89,16 @@ class Audit:
                 return items
             cursor = {"cursor": answer.body["next"]}
 
-    async def _processor(self, path: str, query: str) -> list[Json]:
+    def _processor(self, path: str) -> list[Json]:
+        """Read a list of the processor's, as far back as this audit goes."""
         items: list[Json] = []
-        after = ""
+        query = f"?limit={PAGE}&created[gte]={int(self._since.timestamp())}"
         while True:
-            page: Any = await asyncio.to_thread(self._shop.system.processor, f"{path}?limit={PAGE}&{query}{after}")
+            after = f"&starting_after={items[-1]['id']}" if items else ""
+            page: Any = self._shop.system.processor(f"{path}{query}{after}")
             items += page["data"]
             if not page["has_more"]:
                 return items
-            after = f"&starting_after={items[-1]['id']}"
 
     async def _read_mails(self) -> None:
         query = f"/messages?after={self._last_mail}"
