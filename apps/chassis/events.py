@@ -59,10 +59,22 @@ class EventHandlers:
 
         return register
 
-    def _add(self, kind: type[Event], handle: Any) -> None:
+    def on_hint(self, kind: type[E]) -> Callable[[Callable[[Sequence[E]], None]], Callable[[Sequence[E]], None]]:
+        """Hear *kind* without a transaction or an inbox row, perhaps twice: it hints at what the database knows."""
+
+        def register(hear: Callable[[Sequence[E]], None]) -> Callable[[Sequence[E]], None]:
+            async def handle(events: Sequence[E], _tx: AsyncSession) -> None:
+                hear(events)
+
+            self._add(kind, handle, hear)
+            return hear
+
+        return register
+
+    def _add(self, kind: type[Event], handle: Any, hear: Any = None) -> None:
         if kind.topic in self.subscribers:
             raise ValueError(f"{kind.topic} has a handler already")
-        self.subscribers[kind.topic] = Subscriber(kind, handle)
+        self.subscribers[kind.topic] = Subscriber(kind, handle, hear)
 
     def find(self, topic: str) -> Subscriber:
         """Return the handler of *topic*, or one that lets nothing pass and so keeps it as a dead letter."""

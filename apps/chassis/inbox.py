@@ -17,6 +17,7 @@ from apps.contracts.base import Event
 
 EventHandler = Callable[[Event, AsyncSession], Awaitable[None]]
 BatchHandler = Callable[[Sequence[Event], AsyncSession], Awaitable[None]]
+Hear = Callable[[Sequence[Event]], None]
 
 # An event's own error may be a race with its neighbour: a few short tries settle that, more would hold up the topic.
 RETRY_DELAYS_S = (0.05, 0.25, 1.0)
@@ -34,6 +35,8 @@ class Subscriber:
 
     event: type[Event]
     handle: BatchHandler
+    hear: Hear | None = None
+    """Set where the event is a hint, which may be heard twice and leaves nothing in the database."""
 
     def claim_key(self, event_id: str) -> UUID:
         """Return the inbox key of *event_id*: opaque, since a topic's name may say too much."""
@@ -45,6 +48,11 @@ async def receive(database: Database, subscriber: Subscriber, deliveries: Sequen
 
     What can never succeed is stored as a dead letter in the batch's own transaction.
     """
+    if subscriber.hear:
+        subscriber.hear([delivery.event for delivery in deliveries if delivery.event])
+        deliveries = [delivery for delivery in deliveries if delivery.event is None]
+        if not deliveries:
+            return
     try:
         broken = await _in_one_go(database, subscriber, deliveries)
         for delivery in broken:

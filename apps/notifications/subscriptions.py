@@ -65,10 +65,11 @@ async def payment_refunded(events: Sequence[PaymentRefunded], tx: AsyncSession) 
     await use_cases.queue(tx, [letters.about_payment(event, "refund") for event in events], events)
 
 
-async def _bring(events: Sequence[OutgoingMessage], _tx: AsyncSession) -> None:
+def _bring(events: Sequence[OutgoingMessage]) -> None:
+    """Claiming a message settles that it is sent once, so that what brings it need not be remembered."""
     intake.bring(event.message_id for event in events)
 
 
-handlers.on_batch(OutgoingSecurity)(_bring)
-handlers.on_batch(OutgoingOrders)(_bring)
-handlers.on_batch(OutgoingMarketing)(_bring)
+handlers.on_hint(OutgoingSecurity)(_bring)
+handlers.on_hint(OutgoingOrders)(_bring)
+handlers.on_hint(OutgoingMarketing)(_bring)
