@@ -86,6 +86,14 @@ class Database:
         async with self._single.connect() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncGenerator[AsyncConnection]:
+        """Open a connection for a single statement that writes on a hot path; it commits by itself."""
+        async with self._single.connect() as connection:
+            seams.before("commit")
+            yield connection
+            seams.after("commit")
+
     async def close(self) -> None:
         """Give every connection back."""
         await self.engine.dispose()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from uuid_utils.compat import uuid7
 
 from apps.chassis.hot import Hot
@@ -126,7 +126,9 @@ async def get_by_key(tx: AsyncSession, dedup_key: UUID) -> UUID:
     return id_
 
 
-async def claim(tx: AsyncSession, ids: Sequence[UUID], holder: str, lease: timedelta) -> list[Message]:
+async def claim(
+    tx: AsyncSession | AsyncConnection, ids: Sequence[UUID], holder: str, lease: timedelta
+) -> list[Message]:
     """Take the messages that the queue brought and nobody has taken."""
     return [_message(row) for row in await _CLAIM_BROUGHT.run(tx, ids=sorted(ids), holder=holder, lease=lease)]
 
@@ -146,7 +148,7 @@ async def release(tx: AsyncSession, holder: str) -> None:
     await _RELEASE.run(tx, holder=holder)
 
 
-async def settle(tx: AsyncSession, outcomes: Sequence[Outcome], holder: str) -> None:
+async def settle(tx: AsyncSession | AsyncConnection, outcomes: Sequence[Outcome], holder: str) -> None:
     """Write down what became of messages."""
     await _SETTLE.run(
         tx,

@@ -1,4 +1,7 @@
+from typing import Any
 from uuid import uuid4
+
+import pytest
 
 from apps.chassis.database import Database
 from apps.chassis.sidecar import SidecarError
@@ -44,6 +47,25 @@ async def test_an_outage_is_waited_out(database: Database) -> None:
         await process.room.sweep()
         await all_in(database, "delivered")
     assert len(set(sidecar.recipients)) == len(sidecar.sent) == 2
+
+
+async def test_a_claim_that_failed_is_made_again_since_the_queue_will_not_bring_it_twice(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, failures = store.claim, [ConnectionError("the database is away")]
+
+    async def fails_first(*arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await claim(*arguments)
+
+    monkeypatch.setattr(store, "claim", fails_first)
+    ids = await confirmations(database, [await customer(database)])
+    sidecar = FakeSidecar()
+    async with running(database, sidecar) as process:
+        process.intake.bring(ids)
+        await all_in(database, "delivered")
+    assert failures == []
 
 
 async def test_more_than_fits_is_fetched_when_there_is_room(database: Database) -> None:
