@@ -7,11 +7,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from apps.chassis.database import Database
+from apps.chassis.pacing import Pace
 from apps.chassis.telemetry import log
 from apps.notifications import store
 from apps.notifications.domain import Outcome
 from apps.notifications.intake import Intake
-from apps.notifications.pace import Pace
 from apps.notifications.store import Message
 
 _CLAIMED_AT_ONCE = 200
