@@ -1,17 +1,17 @@
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from uuid_utils.compat import uuid7
 
 from apps.chassis.hot import Hot
 from apps.chassis.telemetry import log
+from apps.payments import records
 from apps.payments.domain import PaymentNotFoundError
 from apps.payments.payment import Payment
-from apps.payments.sealing import SealBrokenError, Sealed, Vault
+from apps.payments.records import Answers, Held, Kept
+from apps.payments.sealing import SealBrokenError
 
 _COLUMNS: Final = "p.id, p.order_ix, p.lease, p.tries, p.key_id, p.wrapped_key, p.sealed"
 _ADD = Hot(
@@ -36,13 +36,27 @@ _TAKE = Hot(
     "UPDATE payments p SET due_at = now() + :lease, lease = :holder, tries = least(tries + 1, 1000) "
     f"FROM due WHERE p.id = due.id RETURNING {_COLUMNS}"
 )
-_SAVE = Hot(
-    "UPDATE payments p SET due_at = now() + new.pause, lease = NULL, tries = new.tries, "
+_SET = (
+    "due_at = now() + new.pause, lease = NULL, tries = new.tries, "
     "provider_ix = coalesce(new.provider_ix, p.provider_ix), "
-    "key_id = new.key_id, wrapped_key = new.wrapped_key, sealed = new.sealed "
-    "FROM unnest(CAST(:ids AS uuid[]), CAST(:pauses AS interval[]), CAST(:tries AS smallint[]), "
-    "CAST(:providers AS uuid[]), CAST(:key_ids AS text[]), CAST(:wrapped AS bytea[]), CAST(:sealed AS bytea[])) "
-    "AS new (id, pause, tries, provider_ix, key_id, wrapped_key, sealed) WHERE p.id = new.id"
+    "key_id = new.key_id, wrapped_key = new.wrapped_key, sealed = new.sealed"
+)
+_NEW = (
+    "CAST(:ids AS uuid[]), CAST(:pauses AS interval[]), CAST(:tries AS smallint[]), "
+    "CAST(:providers AS uuid[]), CAST(:key_ids AS text[]), CAST(:wrapped AS bytea[]), CAST(:sealed AS bytea[])"
+)
+_NEW_NAMES = "id, pause, tries, provider_ix, key_id, wrapped_key, sealed"
+_SAVE = Hot(f"UPDATE payments p SET {_SET} FROM unnest({_NEW}) AS new ({_NEW_NAMES}) WHERE p.id = new.id")  # noqa: S608
+# A record's wrapped key is random and new with every write: where it is as it was read, so is the record.
+_SAVE_UNTOUCHED = Hot(
+    "WITH locked AS (SELECT id, lease, wrapped_key FROM payments WHERE id = ANY(CAST(:ids AS uuid[])) "  # noqa: S608
+    f"ORDER BY order_ix FOR UPDATE), saved AS (UPDATE payments p SET {_SET} "
+    f"FROM unnest({_NEW}, CAST(:leases AS uuid[]), CAST(:seen AS bytea[])) AS new ({_NEW_NAMES}, lease, seen) "
+    "JOIN locked ON locked.id = new.id AND locked.lease = new.lease AND locked.wrapped_key = new.seen "
+    "WHERE p.id = new.id RETURNING p.id), "
+    "told AS (INSERT INTO provider_answers (id, payment_id, sealed) SELECT answer.id, payment_id, answer.sealed "
+    "FROM unnest(CAST(:answer_ids AS uuid[]), CAST(:answered AS uuid[]), CAST(:answers AS bytea[])) "
+    "AS answer (id, payment_id, sealed) JOIN saved ON saved.id = payment_id) SELECT id FROM saved"
 )
 _SAVE_TAKEN = Hot("UPDATE payments SET key_id = :key_id, wrapped_key = :wrapped_key, sealed = :sealed WHERE id = :id")
 _PARK = Hot("UPDATE payments SET due_at = NULL, lease = NULL WHERE id = ANY(CAST(:ids AS uuid[]))")
@@ -57,54 +71,27 @@ _ADD_ANSWERS = Hot(
 _ADD_NOTICE = Hot("INSERT INTO notices (key, sealed) VALUES (:key, :sealed) ON CONFLICT DO NOTHING RETURNING key")
 
 
-@dataclass(slots=True)
-class Held:
-    """A payment as read: who works on it, if anybody, and how often that was begun since it last came to rest."""
-
-    payment: Payment
-    lease: UUID | None
-    tries: int
-
-
-def vault(tx: AsyncSession) -> Vault:
-    """Return what seals this service's tables: the codec that the chassis was given."""
-    return cast("Vault", tx.info["codec"])
-
-
-def _context(id_: UUID) -> str:
-    return f"payments:{id_}"
-
-
-def _order_ix(tx: AsyncSession, order_id: UUID) -> UUID:
-    return vault(tx).blind("order", order_id.bytes)
-
-
-def _open(tx: AsyncSession, row: Any) -> Held:
-    sealed = Sealed(row.key_id, row.wrapped_key, row.sealed)
-    return Held(Payment.load(vault(tx).open_record(sealed, _context(row.id))), row.lease, row.tries)
-
-
 async def add(tx: AsyncSession, payments: Iterable[Payment], *, due: bool) -> set[UUID]:
     """Write payments of orders not heard of before; return the ids of the orders that were new."""
-    keeper = vault(tx)
+    keeper = records.vault(tx)
     by_ix = {keeper.blind("order", payment.order_id.bytes): payment for payment in payments}
     ixs = sorted(by_ix)
     fresh = [by_ix[ix] for ix in ixs]
-    sealed = [keeper.seal_record(payment.dump(), _context(payment.id)) for payment in fresh]
+    sealed = [keeper.seal_record(payment.dump(), records.context(payment.id)) for payment in fresh]
     values = {
         "ids": [payment.id for payment in fresh],
         "orders": ixs,
         "customers": [keeper.blind("customer", payment.customer_id.bytes) for payment in fresh],
         "due": [due] * len(fresh),
-        **_columns(sealed),
+        **records.columns(sealed),
     }
     return {by_ix[row.order_ix].order_id for row in await _ADD.run(tx, **values)}
 
 
 async def lock_by_orders(tx: AsyncSession, order_ids: Iterable[UUID]) -> list[Held]:
     """Lock and return the payments of those orders that were heard of."""
-    ixs = [_order_ix(tx, order_id) for order_id in order_ids]
-    return [_open(tx, row) for row in await _LOCK_BY_ORDER.run(tx, ixs=ixs)]
+    ixs = [records.order_ix(tx, order_id) for order_id in order_ids]
+    return [records.read(tx, row) for row in await _LOCK_BY_ORDER.run(tx, ixs=ixs)]
 
 
 async def lock_all(tx: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, Held]:
@@ -114,22 +101,22 @@ async def lock_all(tx: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, Held]:
 
 async def lock(tx: AsyncSession, id_: UUID) -> Held:
     """Lock and return one, or raise PaymentNotFoundError."""
-    return _open(tx, _found(await _LOCK.run(tx, ids=[id_])))
+    return records.read(tx, _found(await _LOCK.run(tx, ids=[id_])))
 
 
 async def lock_by_order(tx: AsyncSession, order_id: UUID) -> Held:
     """Lock and return an order's payment, or raise PaymentNotFoundError."""
-    return _open(tx, _found(await _LOCK_BY_ORDER.run(tx, ixs=[_order_ix(tx, order_id)])))
+    return records.read(tx, _found(await _LOCK_BY_ORDER.run(tx, ixs=[records.order_ix(tx, order_id)])))
 
 
 async def get(tx: AsyncSession, id_: UUID) -> Payment:
     """Return one, or raise PaymentNotFoundError."""
-    return _open(tx, _found(await _GET.run(tx, id=id_))).payment
+    return records.read(tx, _found(await _GET.run(tx, id=id_))).payment
 
 
 async def get_by_order(tx: AsyncSession, order_id: UUID) -> Payment:
     """Return an order's payment, or raise PaymentNotFoundError."""
-    return _open(tx, _found(await _GET_BY_ORDER.run(tx, ix=_order_ix(tx, order_id)))).payment
+    return records.read(tx, _found(await _GET_BY_ORDER.run(tx, ix=records.order_ix(tx, order_id)))).payment
 
 
 async def take(tx: AsyncSession, holder: UUID, limit: int, lease: timedelta) -> list[Held]:
@@ -137,49 +124,47 @@ async def take(tx: AsyncSession, holder: UUID, limit: int, lease: timedelta) -> 
     return await _readable(tx, await _TAKE.run(tx, holder=holder, limit=limit, lease=lease))
 
 
-async def save(tx: AsyncSession, kept: Sequence[tuple[Held, timedelta | None]]) -> None:
-    """Write payments back, free for the next worker after the pause given; None leaves them at rest."""
+async def save(tx: AsyncSession, kept: Sequence[Kept]) -> None:
+    """Write payments back, free for the next worker after their pause."""
+    if kept:
+        await _SAVE.run(tx, **records.values(tx, kept))
+
+
+async def save_untouched(tx: AsyncSession, kept: Sequence[Kept], answers: Answers) -> set[UUID]:
+    """Write back what nobody wrote or took since it was read, with what was said; return what that was, all locked."""
     if not kept:
-        return
-    keeper = vault(tx)
-    payments = [held.payment for held, _ in kept]
-    sealed = [keeper.seal_record(payment.dump(), _context(payment.id)) for payment in payments]
-    values = {
-        "ids": [payment.id for payment in payments],
-        "pauses": [pause for _, pause in kept],
-        "tries": [held.tries for held, _ in kept],
-        "providers": [_provider_ix(keeper, payment) for payment in payments],
-        **_columns(sealed),
-    }
-    await _SAVE.run(tx, **values)
+        return set()
+    leases, seen = [held.lease for held, _ in kept], [held.seen for held, _ in kept]
+    ids, sealed = records.sealed_answers(tx, answers)
+    told = {"answer_ids": ids, "answered": [id_ for id_, _ in answers], "answers": sealed}
+    rows = await _SAVE_UNTOUCHED.run(tx, **records.values(tx, kept), **told, leases=leases, seen=seen)
+    return {row.id for row in rows}
 
 
 async def save_taken(tx: AsyncSession, payment: Payment) -> None:
     """Write back a payment that a worker holds: when it is due stays the worker's affair."""
-    sealed = vault(tx).seal_record(payment.dump(), _context(payment.id))
+    sealed = records.vault(tx).seal_record(payment.dump(), records.context(payment.id))
     values = {"key_id": sealed.key_id, "wrapped_key": sealed.wrapped_key, "sealed": sealed.sealed}
     await _SAVE_TAKEN.run(tx, id=payment.id, **values)
 
 
 async def wake(tx: AsyncSession, payment_id: UUID | None, provider_id: str | None) -> None:
     """Make a payment due now, unless somebody is at it."""
-    provider = vault(tx).blind("provider", provider_id.encode()) if provider_id else None
+    provider = records.vault(tx).blind("provider", provider_id.encode()) if provider_id else None
     await _WAKE.run(tx, id=payment_id, provider=provider)
 
 
-async def add_answers(tx: AsyncSession, answers: Sequence[tuple[UUID, bytes]]) -> None:
-    """Keep what the processor said word for word, per payment."""
-    if not answers:
-        return
-    ids = [uuid7() for _ in answers]
-    sealed = [vault(tx).seal(raw, f"provider_answers:{id_}") for id_, (_, raw) in zip(ids, answers, strict=True)]
-    await _ADD_ANSWERS.run(tx, ids=ids, payments=[id_ for id_, _ in answers], sealed=sealed)
+async def add_answers(tx: AsyncSession, answers: Answers) -> None:
+    """Keep what the processor said."""
+    if answers:
+        ids, sealed = records.sealed_answers(tx, answers)
+        await _ADD_ANSWERS.run(tx, ids=ids, payments=[id_ for id_, _ in answers], sealed=sealed)
 
 
 async def add_notice(tx: AsyncSession, event_id: str, body: bytes) -> bool:
     """Keep a webhook; return False for one that is here already."""
-    key = vault(tx).blind("notice", event_id.encode())
-    return bool(await _ADD_NOTICE.run(tx, key=key, sealed=vault(tx).seal(body, f"notices:{key}")))
+    key = records.vault(tx).blind("notice", event_id.encode())
+    return bool(await _ADD_NOTICE.run(tx, key=key, sealed=records.vault(tx).seal(body, f"notices:{key}")))
 
 
 def _found(rows: Sequence[Any]) -> Any:
@@ -188,26 +173,13 @@ def _found(rows: Sequence[Any]) -> Any:
     return rows[0]
 
 
-def _provider_ix(keeper: Vault, payment: Payment) -> UUID | None:
-    named = [attempt.provider_id for attempt in payment.attempts if attempt.provider_id]
-    return keeper.blind("provider", named[-1].encode()) if named else None
-
-
-def _columns(sealed: Sequence[Sealed]) -> dict[str, Any]:
-    return {
-        "key_ids": [each.key_id for each in sealed],
-        "wrapped": [each.wrapped_key for each in sealed],
-        "sealed": [each.sealed for each in sealed],
-    }
-
-
 async def _readable(tx: AsyncSession, rows: Sequence[Any]) -> list[Held]:
     """Open what can be opened; one altered record must not stop the payments beside it."""
     opened: list[Held] = []
     broken: list[UUID] = []
     for row in rows:
         try:
-            opened.append(_open(tx, row))
+            opened.append(records.read(tx, row))
         except SealBrokenError as error:
             log.error("payment_unreadable", payment_id=str(row.id), reason=str(error))
             broken.append(row.id)

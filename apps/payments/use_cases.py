@@ -15,6 +15,7 @@ from apps.payments import decisions, steps, store, wakeup
 from apps.payments.domain import IllegalTransitionError, PaymentNotFoundError, State
 from apps.payments.payment import Payment
 from apps.payments.provider import Busy, Captured, ChargeOutcome, Declined, Provider, RefundOutcome, Refused, Returned
+from apps.payments.records import Held, Kept
 from apps.payments.steps import GiveBack, Step, Take
 
 _NOW: Final = timedelta()
@@ -24,12 +25,16 @@ _NOW: Final = timedelta()
 class Work:
     """A payment that a worker took, what it needs, and what came of that."""
 
-    payment_id: UUID
-    lease: UUID
+    taken: Held
     steps: Sequence[Step]
     done: list[tuple[Step, ChargeOutcome | RefundOutcome | Money]] = field(
         default_factory=list[tuple[Step, ChargeOutcome | RefundOutcome | Money]]
     )
+
+    @property
+    def payment_id(self) -> UUID:
+        """Return whose it is."""
+        return self.taken.payment.id
 
 
 def _now() -> datetime:
@@ -58,8 +63,8 @@ async def cancel(tx: AsyncSession, cancelled: Sequence[OrderCancelled]) -> None:
     wakeup.wake_after(tx)
 
 
-async def _cancel_held(tx: AsyncSession, held: Iterable[store.Held]) -> None:
-    rested: list[tuple[store.Held, timedelta | None]] = []
+async def _cancel_held(tx: AsyncSession, held: Iterable[Held]) -> None:
+    rested: list[tuple[Held, timedelta | None]] = []
     for each in held:
         if each.payment.cancelled:
             continue
@@ -75,29 +80,65 @@ async def take(tx: AsyncSession, holder: UUID, limit: int, lease: timedelta) -> 
     """Take what is due; the reference that each call will carry is in the record already."""
     now = _now()
     taken = await store.take(tx, holder, limit, lease)
-    return [Work(held.payment.id, holder, steps.next_steps(held.payment, now, again=held.tries > 1)) for held in taken]
+    return [Work(held, steps.next_steps(held.payment, now, again=held.tries > 1)) for held in taken]
 
 
 async def settle(tx: AsyncSession, finished: Sequence[Work]) -> None:
-    """Record what came of the calls, all in one go; what the processor said is kept word for word."""
-    held = await store.lock_all(tx, [work.payment_id for work in finished])
-    kept: dict[UUID, tuple[store.Held, timedelta | None]] = {}
-    answers: list[tuple[UUID, bytes]] = []
+    """Record what came of the calls, all in one go; what the processor said is kept word for word.
+
+    A payment that nobody touched while it was called for is not read again.
+    """
+    first: dict[UUID, Work] = {}
     for work in finished:
-        if (one := held.get(work.payment_id)) is None:
-            continue
-        before = one.payment.dump()
-        for step, outcome in work.done:
-            for fact in _apply(one.payment, step, outcome):
-                outbox.record(tx, fact)
-            if isinstance(outcome, Captured | Declined | Returned | Refused):
-                answers.append((work.payment_id, outcome.raw))
-        changed = one.payment.dump() != before
+        first.setdefault(work.payment_id, work)
+    drafts = [_draft(work, work.taken.anew()) for work in first.values()]
+    answers = [answer for work in first.values() for answer in _answers(work)]
+    saved = await store.save_untouched(tx, [draft.kept for draft in drafts], answers)
+    for draft in drafts:
+        if draft.kept[0].payment.id in saved:
+            _tell(tx, draft)
+    others = [work for work in finished if work.payment_id not in saved or first[work.payment_id] is not work]
+    if others:
+        await _settle_touched(tx, others)
+
+
+async def _settle_touched(tx: AsyncSession, finished: Sequence[Work]) -> None:
+    held = await store.lock_all(tx, [work.payment_id for work in finished])
+    kept: dict[UUID, Kept] = {}
+    readable = [work for work in finished if work.payment_id in held]
+    for work in readable:
+        one = held[work.payment_id]
+        draft = _draft(work, one)
+        _tell(tx, draft)
         # a worker that comes late may tell news, yet must not free what another holds by now
-        if changed or one.lease == work.lease:
-            kept[work.payment_id] = (one, _rest(one, work, changed=changed))
+        if draft.changed or one.lease == work.taken.lease:
+            kept[work.payment_id] = draft.kept
     await store.save(tx, list(kept.values()))
-    await store.add_answers(tx, answers)
+    await store.add_answers(tx, [answer for work in readable for answer in _answers(work)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    kept: Kept
+    facts: Sequence[Event]
+    changed: bool
+
+
+def _draft(work: Work, held: Held) -> _Draft:
+    before = held.payment.dump()
+    facts = [fact for step, outcome in work.done for fact in _apply(held.payment, step, outcome)]
+    changed = held.payment.dump() != before
+    return _Draft((held, _rest(held, work, changed=changed)), facts, changed)
+
+
+def _tell(tx: AsyncSession, draft: _Draft) -> None:
+    for fact in draft.facts:
+        outbox.record(tx, fact)
+
+
+def _answers(work: Work) -> list[tuple[UUID, bytes]]:
+    answered = (Captured, Declined, Returned, Refused)
+    return [(work.payment_id, outcome.raw) for _, outcome in work.done if isinstance(outcome, answered)]
 
 
 def _apply(payment: Payment, step: Step, outcome: ChargeOutcome | RefundOutcome | Money) -> Sequence[Event]:
@@ -115,7 +156,7 @@ def _apply(payment: Payment, step: Step, outcome: ChargeOutcome | RefundOutcome 
     return facts
 
 
-def _rest(held: store.Held, work: Work, *, changed: bool) -> timedelta | None:
+def _rest(held: Held, work: Work, *, changed: bool) -> timedelta | None:
     """Return when to look at the payment again, and count anew once a step is behind it."""
     if not steps.is_pending(held.payment):
         held.tries = 0
@@ -169,7 +210,7 @@ async def hear(tx: AsyncSession, provider: Provider, body: bytes, headers: Mappi
         wakeup.wake_after(tx)
 
 
-async def _due(tx: AsyncSession, held: store.Held) -> None:
+async def _due(tx: AsyncSession, held: Held) -> None:
     if held.lease:
         await store.save_taken(tx, held.payment)
     else:
