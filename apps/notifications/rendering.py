@@ -65,8 +65,10 @@ def render(name: str, locale: str | None, timezone: str | None, data: Mapping[st
 def _subject(template: Template, variables: dict[str, Any]) -> str:
     """Return the page's title as plain text on one line: a line break would begin a header of its own."""
     title = "".join(template.blocks["title"](template.new_context(variables)))
-    printable = "".join(character if character.isprintable() else " " for character in html.unescape(title))
-    return " ".join(printable.split())[:_MAX_SUBJECT]
+    plain = html.unescape(title)
+    if not plain.isprintable():
+        plain = "".join(character if character.isprintable() else " " for character in plain)
+    return " ".join(plain.split())[:_MAX_SUBJECT]
 
 
 @lru_cache(maxsize=512)
