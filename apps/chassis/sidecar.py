@@ -18,6 +18,9 @@ from apps.chassis.settings import ServiceSettings
 
 # A backstop: the timeouts that an operator sets are YAML, and all shorter than this.
 _INVOKE_TIMEOUT = aiohttp.ClientTimeout(total=60)
+_JSON = {"Content-Type": "application/json"}
+# A binding's call that were given up here would go on behind the sidecar, beside the next one.
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 _TOO_OLD_CONNECTION_S = 30
 
 
@@ -135,15 +138,25 @@ class Sidecar:
         """Return the HTTP endpoint *name* for a client library of its own: its policies are YAML."""
         return Endpoint(f"{self._address}/v1.0/invoke/{name}/method", self._http)
 
-    async def bind(self, name: str, operation: str, data: bytes, metadata: dict[str, str]) -> bytes:
-        """Call an output binding and return its answer; raise SidecarError when it fails."""
+    async def bind(self, name: str, operation: str, data: str, metadata: Mapping[str, str]) -> bytes:
+        """Call an output binding and return its answer; raise SidecarError when it fails.
+
+        By HTTP, which costs half of a lone call by gRPC. The component is given *data* as a JSON string; those that
+        send mail and text messages take the quotes off.
+        """
+        call = orjson.dumps({"operation": operation, "data": data, "metadata": metadata})
         seams.before("binding")
         try:
-            response = await self._dapr.invoke_binding(name, operation, data, metadata)
-        except grpc.aio.AioRpcError as error:
-            raise SidecarError(f"binding {name}: {error.details()}") from error
+            async with self._http.post(
+                f"/v1.0/bindings/{name}", data=call, headers=_JSON, timeout=_NO_TIMEOUT
+            ) as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise SidecarError(f"binding {name}: the sidecar could not be reached") from error
+        if not response.ok:
+            raise SidecarError(f"binding {name}: {_complaint(answer)}")
         seams.after("binding")
-        return bytes(response.data)
+        return answer
 
     async def get_documents(self, store: str, keys: Sequence[str]) -> dict[str, Document]:
         """Read many documents in one call; those that do not exist are absent."""
@@ -182,6 +195,14 @@ class Sidecar:
         if not value:
             raise SidecarError(f"secret {name} is empty in store secrets")
         return str(value)
+
+
+def _complaint(answer: bytes) -> str:
+    """Return what the sidecar says went wrong."""
+    try:
+        return str(orjson.loads(answer)["message"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return answer.decode(errors="replace")
 
 
 def _bytes(value: bytes | str) -> bytes:

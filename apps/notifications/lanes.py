@@ -27,7 +27,7 @@ AskContact = Callable[[UUID], Awaitable[Contact | None]]
 class Binding(Protocol):
     """An output binding of the sidecar."""
 
-    async def bind(self, name: str, operation: str, data: bytes, metadata: dict[str, str]) -> bytes:
+    async def bind(self, name: str, operation: str, data: str, metadata: dict[str, str]) -> bytes:
         """Call it; raise SidecarError with the component's report when it fails."""
         ...
 
@@ -96,7 +96,7 @@ class Lane:
             "priority": _URGENCY[message.category],
         }
         try:
-            await self._binding.bind(self._component, "create", mail.html.encode(), metadata)
+            await self._binding.bind(self._component, "create", mail.html, metadata)
         except SidecarError as error:
             failure = failure_of(str(error))
             self._rest(failure)

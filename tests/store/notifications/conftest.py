@@ -90,7 +90,7 @@ class FakeSidecar:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    async def bind(self, name: str, operation: str, data: bytes, metadata: dict[str, str]) -> bytes:
+    async def bind(self, name: str, operation: str, data: str, metadata: dict[str, str]) -> bytes:
         assert operation == "create"
         self.running[name] = self.running.get(name, 0) + 1
         self.most_at_once = max(self.most_at_once, self.running[name])
@@ -99,7 +99,7 @@ class FakeSidecar:
             await self.gate.wait()
             if self.errors:
                 raise self.errors.pop(0)
-            self.sent.append((name, metadata, data.decode()))
+            self.sent.append((name, metadata, data))
             return b""
         finally:
             self.running[name] -= 1
