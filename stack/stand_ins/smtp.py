@@ -14,6 +14,7 @@ _REPLIES: Final = frozenset({421, 450, 451, 452, 454, 550, 551, 552, 553, 554})
 _TOO_MANY: Final = 429
 _PLAIN_ADDRESS: Final = re.compile(r"<([\w.+=-]+@[\w.-]+)>\s*", re.ASCII)
 _SERVER_ERROR: Final = 500
+_COMMANDS: Final = tuple(name for name in dir(SMTP) if name.startswith(("smtp_", "auth_")))
 
 
 def reply(status: int, retry_after_s: float | None) -> str:
@@ -57,6 +58,10 @@ class Reception:
     messages: Messages
     faults: FaultBox
 
+    def __dir__(self) -> tuple[str, ...]:
+        """Name what the library looks for at each connection."""
+        return ("handle_DATA",)
+
     async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Accept, refuse, delay or leave the sender in the dark."""
         hit = self.faults.draw()
@@ -83,6 +88,10 @@ class Connection(SMTP):
     """
 
     _held = b""
+
+    def __dir__(self) -> tuple[str, ...]:
+        """Name what the library looks for at each connection among everything there is."""
+        return _COMMANDS
 
     async def push(self, status: str | bytes) -> None:
         """Send a reply's lines in one piece rather than one packet each."""
