@@ -3,7 +3,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from apps.chassis.hot import Hot
 from apps.chassis.telemetry import log
@@ -59,6 +59,17 @@ _SAVE_UNTOUCHED = Hot(
     "AS answer (id, payment_id, sealed) JOIN saved ON saved.id = payment_id) SELECT id FROM saved"
 )
 _SAVE_TAKEN = Hot("UPDATE payments SET key_id = :key_id, wrapped_key = :wrapped_key, sealed = :sealed WHERE id = :id")
+# A worker's name in pg_locks: both halves of a 64-bit key stand there as oids.
+_KEY = "hashtextextended(CAST({} AS text), 0)"
+_SIGN_IN = Hot(f"SELECT pg_advisory_lock({_KEY.format('CAST(:holder AS uuid)')})")
+_FREE = Hot(
+    "UPDATE payments SET due_at = now(), lease = NULL WHERE id IN (SELECT id FROM payments WHERE lease IS NOT NULL "  # noqa: S608
+    "AND due_at IS NOT NULL AND lease NOT IN (SELECT gone.lease FROM payments gone JOIN pg_locks l "
+    f"ON (CAST(l.classid AS bigint) << 32) | CAST(l.objid AS bigint) = {_KEY.format('gone.lease')} "
+    "WHERE gone.lease IS NOT NULL AND gone.due_at IS NOT NULL AND l.locktype = 'advisory' AND l.objsubid = 1 "
+    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) "
+    "FOR UPDATE SKIP LOCKED) RETURNING id"
+)
 _PARK = Hot("UPDATE payments SET due_at = NULL, lease = NULL WHERE id = ANY(CAST(:ids AS uuid[]))")
 _WAKE = Hot(
     "UPDATE payments SET due_at = now() WHERE id = (SELECT id FROM payments WHERE id = :id OR provider_ix = :provider "
@@ -122,6 +133,16 @@ async def get_by_order(tx: AsyncSession, order_id: UUID) -> Payment:
 async def take(tx: AsyncSession, holder: UUID, limit: int, lease: timedelta) -> list[Held]:
     """Take payments that are due, for as long as *lease*: other workers pass them by."""
     return await _readable(tx, await _TAKE.run(tx, holder=holder, limit=limit, lease=lease))
+
+
+async def sign_in(connection: AsyncConnection, holder: UUID) -> None:
+    """Show that the worker *holder* is there, for as long as *connection* is."""
+    await _SIGN_IN.run(connection, holder=holder)
+
+
+async def free(tx: AsyncSession) -> int:
+    """Make due at once what workers hold that are gone; return how many payments."""
+    return len(await _FREE.run(tx))
 
 
 async def save(tx: AsyncSession, kept: Sequence[Kept]) -> None:

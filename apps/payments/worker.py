@@ -13,6 +13,7 @@ from apps.chassis.sidecar import SidecarError
 from apps.chassis.telemetry import log
 from apps.contracts.base import Money
 from apps.payments import use_cases, wakeup
+from apps.payments.presence import Presence
 from apps.payments.provider import Busy, ChargeOutcome, Lost, Provider, RefundOutcome
 from apps.payments.steps import GiveBack, Price, Step, Take
 from apps.payments.use_cases import Work
@@ -51,6 +52,7 @@ class Worker:
         self._lease = lease
         self._poll_s = poll.total_seconds()
         self._holder: UUID = uuid4()
+        self._presence = Presence(database, self._holder)
         self._woken = asyncio.Event()
         self._crowded = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
@@ -65,16 +67,21 @@ class Worker:
         try:
             while True:
                 try:
+                    await self._presence.show()
                     await self.round()
                     pause = self._poll_s
                 except Exception as error:  # noqa: BLE001  # what was not recorded is recorded next time
                     log.warning("worker_interrupted", error=type(error).__name__)
                     pause = min(pause * 2, _MAX_PAUSE_S)
+                    await self._presence.leave()
                     await asyncio.sleep(pause)
                 await self._wait()
         finally:
             wakeup.unregister(self._woken.set)
-            await self._end()
+            try:
+                await self._end()
+            finally:
+                await self._presence.leave()
 
     async def _end(self) -> None:
         """Give calls under way a moment: what is not recorded now waits for its lease to run out."""
