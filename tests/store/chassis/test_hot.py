@@ -65,3 +65,11 @@ async def test_a_statement_by_itself_is_committed_once_it_has_run(database: Data
         async with database.statement() as connection:
             await ADD.run(connection, names=["pot", None])
     assert await count(database, "effects") == 1
+
+
+@pytest.mark.parametrize("blobs", [[], [b""], [b'\x00\xff\\"{},NULL', b"plain"], [b"a", None]])
+async def test_lists_of_bytes_arrive_as_they_are(database: Database, blobs: list[bytes | None]) -> None:
+    echo = Hot("SELECT blob FROM unnest(CAST(:blobs AS bytea[])) WITH ORDINALITY AS each (blob, place) ORDER BY place")
+    assert "%(blobs)b" in echo._sql.decode()
+    async with database.transaction() as tx:
+        assert [row.blob for row in await echo.run(tx, blobs=blobs)] == blobs
