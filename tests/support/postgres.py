@@ -1,10 +1,13 @@
 """A real PostgreSQL for the tests of one session, with the roles and rights that the stack gives."""
 
+import ctypes
 import itertools
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from psycopg.sql import SQL, Identifier
 
 from apps.chassis import migrate, schema
 from stack import databases, postgres
+from stack.launch import PR_SET_PDEATHSIG
 
 _SETTINGS = {
     "fsync": "off",
@@ -23,7 +27,7 @@ _SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "64MB",
 }
-_START_S = "30"
+_START_S = 30
 
 
 @dataclass
@@ -84,52 +88,51 @@ def cluster() -> Iterator[Cluster]:
     if user:
         shutil.chown(data, user)
         postgres._let_reach(user, data)
+    server: subprocess.Popen[bytes] | None = None
     try:
-        _run(
-            user,
-            directory,
-            "initdb",
-            "-D",
-            str(data),
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--no-sync",
-            "--locale=C.UTF-8",
-        )
+        initdb = ("-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8")
+        _run(user, directory, "initdb", "-D", str(data), *initdb)
         port = _free_port()
-        options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
-        options += f" -p {port} -k {data} -c listen_addresses=127.0.0.1"
-        _run(
-            user,
-            directory,
-            "pg_ctl",
-            "-D",
-            str(data),
-            "-o",
-            options,
-            "-w",
-            "-t",
-            _START_S,
-            "-l",
-            str(data / "log"),
-            "start",
-        )
+        server = _start(user, data, port)
         yield Cluster(port)
     finally:
-        _stop(user, data)
+        if server:
+            server.send_signal(signal.SIGQUIT)
+            server.wait()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start(user: str | None, data: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start the server as our child, whose end the kernel makes its own: a killed test run leaves no orphan."""
+    settings = _SETTINGS | {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(data)}
+    command = [str(postgres.binary("postgres")), "-D", str(data)]
+    command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    with (data / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command,
+            user=user,
+            cwd=data,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0),  # noqa: PLW1509
+        )
+    limit = time.monotonic() + _START_S
+    while True:
+        try:
+            psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", connect_timeout=2).close()
+        except psycopg.OperationalError:
+            assert server.poll() is None, (data / "log").read_text()
+            assert time.monotonic() < limit, "PostgreSQL did not start in time"
+            time.sleep(0.05)
+        else:
+            return server
 
 
 def _run(user: str | None, cwd: Path, program: str, *arguments: str) -> None:
     command = [str(postgres.binary(program)), *arguments]
     done = subprocess.run(command, user=user, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     assert done.returncode == 0, done.stdout.decode()
-
-
-def _stop(user: str | None, data: Path) -> None:
-    if (data / "postmaster.pid").exists():
-        _run(user, data, "pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
 
 
 def _free_port() -> int:
