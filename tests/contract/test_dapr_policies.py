@@ -4,8 +4,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.support.documents import APP_IDS, SERVICES, Document, components, read
+from tests.support.documents import APP_IDS, CHECKOUT, SERVICES, Document, components, read
 
 POLICIES = read("resiliency")
 NUMBER = re.compile(r"^\s+[\w-]+: \"?(-?\d|consecutiveFailures|\d+-\d+|[\d,-]+\"$)")
@@ -74,9 +75,15 @@ def test_delivery_is_retried_without_end_and_never_cut_off_by_a_breaker(broker: 
 
 
 def test_a_mail_is_never_sent_again_by_the_sidecar() -> None:
-    ((_, target),) = [(it, target) for it, name, target in component_targets() if name == "email"]
-    assert "retry" not in target["outbound"]
-    assert "timeout" in target["outbound"]
+    lanes = {name: target["outbound"] for _, name, target in component_targets() if name.startswith("email")}
+    assert set(lanes) == {"email", "email-2"}
+    assert all("retry" not in outbound and "timeout" in outbound for outbound in lanes.values())
+
+
+def test_each_lane_for_mail_that_the_topology_names_is_a_component() -> None:
+    run_file = yaml.safe_load((CHECKOUT / "dapr/dapr.yaml").read_text())
+    (app,) = [app for app in run_file["apps"] if app["appID"] == "notifications"]
+    assert set(app["env"]["NOTIFICATIONS_EMAIL_LANES"].split(",")) <= set(components())
 
 
 def test_a_decline_is_an_answer_and_not_repeated() -> None:

@@ -15,6 +15,7 @@ ROLES = {
     "order-details": {"orders"},
     "undelivered": {"notifications"},
     "email": {"notifications"},
+    "email-2": {"notifications"},
     "sms": {"notifications"},
     "push": {"notifications"},
     "secrets": {"users", "orders", "payments", "notifications"},
