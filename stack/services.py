@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from stack import environment, sentry
+from stack import environment, sentry, tokens
 from stack.home import Home
 from stack.program import Check, Program
 from stack.topology import App, Topology
@@ -49,8 +49,8 @@ class Services:
             # A bare sidecar is the public door: it asks for no token, its configuration says what it opens.
             env |= {
                 "APP_PORT": str(self._port(app.app_port, number)),
-                "DAPR_API_TOKEN": self._secrets["dapr-api-token"],
-                "APP_API_TOKEN": self._secrets["app-api-token"],
+                "DAPR_API_TOKEN": tokens.for_sidecar(self._secrets, app.app_id),
+                "APP_API_TOKEN": tokens.for_app(self._secrets, app.app_id),
             }
         return env | {name: _text(value) for name, value in app.env.items()}
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stack import secrets_file
+from stack import secrets_file, tokens
 from stack.cli.watching import require_running
 from stack.errors import StackError
 from stack.home import Home, current_home
@@ -41,7 +41,7 @@ def mint(home: Home, role: str, user: str | None = None, ttl_s: int = DEFAULT_TT
     if not ports:
         raise StackError("there is no process `users`, which makes tokens: see `sidecart status`")
     body = {"role": role, "ttl_s": ttl_s} | ({"user_id": user} if user else {})
-    headers = {"content-type": "application/json", "dapr-api-token": secrets_file.load(home)["app-api-token"]}
+    headers = {"content-type": "application/json", "dapr-api-token": tokens.for_app(secrets_file.load(home), "users")}
     connection = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=10)
     try:
         connection.request("POST", "/internal/operator-tokens", json.dumps(body), headers)

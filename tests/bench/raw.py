@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import orjson
 from psycopg.sql import SQL, Identifier
 
-from stack import databases, postgres, secrets_file
+from stack import databases, postgres, secrets_file, tokens
 from stack.home import Home
 from stack.secrets_file import POSTGRES_PORT
 from tests.bench import generator, probe
@@ -40,7 +40,7 @@ FACT = {
 
 def measure(home: Home, settings: Settings) -> Json:
     """Return requests, events and commits a second."""
-    token = {"dapr-api-token": secrets_file.load(home)["dapr-api-token"]}
+    token = {"dapr-api-token": tokens.for_sidecar(secrets_file.load(home), probe.PROBE)}
     invoke = f"/v1.0/invoke/{probe.PROBE}/method/hello"
     with Probe(home) as running:
         return {

@@ -63,9 +63,10 @@ def batches(facts: Iterable[Event]) -> Iterator[list[Event]]:
         yield batch
 
 
-async def publish(system: System, sidecar: int, facts: list[Event]) -> None:
-    """Publish as the service behind *sidecar* does."""
-    headers = {"dapr-api-token": system.secret("dapr-api-token")}
+async def publish(system: System, app_id: str, facts: list[Event]) -> None:
+    """Publish as the service *app_id* does."""
+    sidecar = {"users": 3501, "orders": 3502}[app_id]
+    headers = {"dapr-api-token": system.sidecar_token(app_id)}
     async with aiohttp.ClientSession(f"http://127.0.0.1:{system.port(sidecar)}", headers=headers) as session:
         for batch in batches(facts):
             entries = [
@@ -82,8 +83,8 @@ async def test_two_thousand_mails_under_load_reach_the_right_mailbox_each(shop: 
     facts = [fact(number, person) for number, person in enumerate(known)]
     orders = [found for found in facts if isinstance(found, OrderPaid)]
     codes = [found for found in facts if isinstance(found, EmailVerificationRequested)]
-    await publish(system, 3501, list(known))
-    await asyncio.gather(publish(system, 3502, list(orders)), publish(system, 3501, list(codes)))
+    await publish(system, "users", list(known))
+    await asyncio.gather(publish(system, "orders", list(orders)), publish(system, "users", list(codes)))
 
     def arrived() -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = {person.email: [] for person in known}

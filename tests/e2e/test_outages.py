@@ -130,7 +130,7 @@ async def publish(shop: Shop, event_id: str, data: Any) -> None:
     event = {"specversion": "1.0", "id": event_id, "source": "payments", "type": TOPIC, "data": data}
     event["datacontenttype"] = "application/json"
     url = f"http://127.0.0.1:{shop.system.port(3503)}/v1.0/publish/pubsub/{TOPIC}"
-    headers = {"content-type": "application/cloudevents+json", "dapr-api-token": shop.system.secret("dapr-api-token")}
+    headers = {"content-type": "application/cloudevents+json", "dapr-api-token": shop.system.sidecar_token("payments")}
     assert shop._session
     async with shop._session.post(url, data=json.dumps(event), headers=headers) as answer:
         assert answer.status == 204, await answer.text()

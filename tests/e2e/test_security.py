@@ -176,7 +176,8 @@ def test_what_is_not_public_is_refused_to_the_public(edge: int, service: str, me
     ],
 )
 def test_services_reach_only_what_they_need(system: System, port: int, callee: str, method: str, path: str) -> None:
-    token = f"dapr-api-token: {system.secret('dapr-api-token')}"
+    caller = {3501: "users", 3502: "orders", 3503: "payments", 3504: "notifications"}[port]
+    token = f"dapr-api-token: {system.sidecar_token(caller)}"
     assert ask(system.port(port), f"{INVOKE}/{callee}/method{path}", token, method=method) == 403
 
 
@@ -185,8 +186,16 @@ def test_a_services_sidecar_asks_for_its_token(system: System, port: int) -> Non
     assert ask(system.port(port), "/v1.0/metadata") == 401
 
 
+@pytest.mark.parametrize("port", [3502, 3503, 3504])
+def test_no_service_gets_into_anothers_sidecar_or_app(system: System, port: int) -> None:
+    own = [f"dapr-api-token: {token}" for token in (system.sidecar_token("users"), system.app_token("users"))]
+    assert [ask(system.port(port), "/v1.0/metadata", token) for token in own] == [401, 401]
+    app = system.port(port - 3500 + 8000)
+    assert [ask(app, "/dead-letters", token) for token in own] == [401, 401]
+
+
 def test_a_service_reads_no_other_services_secret_and_publishes_no_other_services_fact(system: System) -> None:
-    token = f"dapr-api-token: {system.secret('dapr-api-token')}"
+    token = f"dapr-api-token: {system.sidecar_token('users')}"
     users = system.port(3501)
     assert ask(users, "/v1.0/secrets/secrets/users-database-url", token) == 200
     assert ask(users, "/v1.0/secrets/secrets/orders-database-url", token) == 403

@@ -108,7 +108,7 @@ def test_apps_are_told_what_they_need_and_sidecars_reach_them(sample: System) ->
     assert env["APP_ID"] == "sample"
     assert env["GREETING"] == "hello"
     assert env["DAPR_GRPC_PORT"] == str(sample.port(4501))
-    assert env["DAPR_API_TOKEN"] == sample.secret("dapr-api-token")
+    assert env["DAPR_API_TOKEN"] == sample.sidecar_token("sample")
     assert env["SIDECART_VALKEY_ADDRESS"] == f"127.0.0.1:{sample.port(16379)}"
     assert "PYTHONDONTWRITEBYTECODE" not in env
 

@@ -108,7 +108,7 @@ class Shop:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.system.port(8001)}/internal/operator-tokens",
             data=json.dumps({"role": role, "ttl_s": ttl_s} | ({"user_id": user_id} if user_id else {})).encode(),
-            headers={"content-type": "application/json", "dapr-api-token": self.system.secret("app-api-token")},
+            headers={"content-type": "application/json", "dapr-api-token": self.system.app_token("users")},
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
             return str(json.loads(answer.read())["access_token"])

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
-from stack import plan, status, supervisor, topology
+from stack import plan, secrets_file, status, supervisor, tokens, topology
 from stack.home import CHECKOUT, Home
 from stack.logs import tail
 from stack.ports import is_free
@@ -179,6 +179,14 @@ class System:
     def secret(self, key: str) -> str:
         """One value of secrets.json."""
         return str(json.loads((self.root / "secrets.json").read_text())[key])
+
+    def sidecar_token(self, app_id: str) -> str:
+        """What a service sends to its own sidecar."""
+        return tokens.for_sidecar(secrets_file.load(Home(self.root, self.offset)), app_id)
+
+    def app_token(self, app_id: str) -> str:
+        """What a sidecar sends to its own app."""
+        return tokens.for_app(secrets_file.load(Home(self.root, self.offset)), app_id)
 
     def status(self) -> dict[str, dict[str, Any]]:
         """What `sidecart status --json` says, by process name, without a new interpreter for each look."""
