@@ -20,9 +20,20 @@ BatchHandler = Callable[[Sequence[Event], AsyncSession], Awaitable[None]]
 Hear = Callable[[Sequence[Event]], None]
 
 # An event's own error may be a race with its neighbour: a few short tries settle that, more would hold up the topic.
+# All of a batch wait together, so that it is answered long before the broker hands it out a second time.
 RETRY_DELAYS_S = (0.05, 0.25, 1.0)
 
-_CLAIM = Hot("INSERT INTO inbox (key) SELECT * FROM unnest(CAST(:keys AS uuid[])) ON CONFLICT DO NOTHING RETURNING key")
+# Keys go in sorted, since two batches that hold the same ones in another order would deadlock.
+_CLAIM = Hot("""
+INSERT INTO inbox (key) SELECT key FROM unnest(CAST(:keys AS uuid[])) AS arrived(key) ORDER BY key
+ON CONFLICT DO NOTHING RETURNING key
+""")
+# What is a dead letter already waits for people: the broker's next copy of it is answered without a try.
+_CLAIM_UNLESS_DEAD = Hot("""
+INSERT INTO inbox (key) SELECT key FROM unnest(CAST(:keys AS uuid[])) AS arrived(key)
+WHERE NOT EXISTS (SELECT FROM dead_letters dead WHERE dead.key = arrived.key) ORDER BY key
+ON CONFLICT DO NOTHING RETURNING key
+""")
 
 
 class OutageError(Exception):
@@ -54,9 +65,8 @@ async def receive(database: Database, subscriber: Subscriber, deliveries: Sequen
         if not deliveries:
             return
     try:
-        broken = await _in_one_go(database, subscriber, deliveries)
-        for delivery in broken:
-            await _persist(database, subscriber, delivery)
+        if broken := await _in_one_go(database, subscriber, deliveries):
+            await _persist(database, subscriber, broken)
     except Exception as error:
         if _is_technical(error):
             raise OutageError from error
@@ -68,7 +78,7 @@ async def _in_one_go(database: Database, subscriber: Subscriber, deliveries: Seq
     try:
         async with database.transaction() as tx:
             await _refuse_malformed(tx, database, subscriber, deliveries)
-            fresh = await _claim(tx, subscriber, deliveries)
+            fresh = await _claim(tx, subscriber, deliveries, _CLAIM_UNLESS_DEAD)
             if fresh:
                 await subscriber.handle([delivery.event for delivery in fresh if delivery.event], tx)
             return []
@@ -80,22 +90,33 @@ async def _in_one_go(database: Database, subscriber: Subscriber, deliveries: Seq
 
 
 async def _one_by_one(database: Database, subscriber: Subscriber, deliveries: Sequence[Delivery]) -> list[Delivery]:
-    broken: list[Delivery] = []
     async with database.transaction() as tx:
         await _refuse_malformed(tx, database, subscriber, deliveries)
-        for delivery in deliveries:
-            if delivery.event and (error := await attempt(tx, subscriber, delivery)):
-                delivery.reason = _name(error)
-                broken.append(delivery)
+        return await _attempt_each(tx, subscriber, deliveries)
+
+
+async def _attempt_each(tx: AsyncSession, subscriber: Subscriber, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Give each event its own savepoint; return those that failed, each with its reason."""
+    broken: list[Delivery] = []
+    for delivery in deliveries:
+        if delivery.event and (error := await attempt(tx, subscriber, delivery)):
+            delivery.reason = _name(error)
+            broken.append(delivery)
     return broken
 
 
-async def attempt(tx: AsyncSession, subscriber: Subscriber, delivery: Delivery) -> Exception | None:
-    """Claim and handle one event within a savepoint; return its own error, raise a technical one."""
+async def attempt(
+    tx: AsyncSession, subscriber: Subscriber, delivery: Delivery, *, by_hand: bool = False
+) -> Exception | None:
+    """Claim and handle one event within a savepoint; return its own error, raise a technical one.
+
+    A dead letter is handled only *by_hand*.
+    """
+    claim = _CLAIM if by_hand else _CLAIM_UNLESS_DEAD
     recorded = outbox.mark(tx)
     try:
         async with tx.begin_nested():
-            if delivery.event and await _claim(tx, subscriber, [delivery]):
+            if delivery.event and await _claim(tx, subscriber, [delivery], claim):
                 with telemetry.joined(delivery.event.traceparent, subscriber.event.topic):
                     await subscriber.handle([delivery.event], tx)
     except Exception as error:
@@ -106,29 +127,31 @@ async def attempt(tx: AsyncSession, subscriber: Subscriber, delivery: Delivery) 
     return None
 
 
-async def _persist(database: Database, subscriber: Subscriber, delivery: Delivery) -> None:
-    """Try a failed event again by itself, with back-off; then keep it where people can see it."""
+async def _persist(database: Database, subscriber: Subscriber, broken: list[Delivery]) -> None:
+    """Try failed events again, after pauses that they share; then keep them where people can see them."""
     for delay in RETRY_DELAYS_S:
         await asyncio.sleep(delay)
         async with database.transaction() as tx:
-            error = await attempt(tx, subscriber, delivery)
-        if error is None:
+            broken = await _attempt_each(tx, subscriber, broken)
+        if not broken:
             return
-        delivery.reason = _name(error)
-    telemetry.log.error(
-        "event_dead_lettered", topic=subscriber.event.topic, event_id=delivery.id, reason=delivery.reason
-    )
     async with database.transaction() as tx:
-        await dead_letters.add(tx, database.codec, subscriber.claim_key(delivery.id), delivery)
+        for delivery in broken:
+            await dead_letters.add(tx, database.codec, subscriber.claim_key(delivery.id), delivery)
+    for delivery in broken:
+        telemetry.log.error(
+            "event_dead_lettered", topic=subscriber.event.topic, event_id=delivery.id, reason=delivery.reason
+        )
 
 
-async def _claim(tx: AsyncSession, subscriber: Subscriber, deliveries: Sequence[Delivery]) -> list[Delivery]:
+async def _claim(
+    tx: AsyncSession, subscriber: Subscriber, deliveries: Sequence[Delivery], claim: Hot
+) -> list[Delivery]:
     """Return the deliveries that nobody has handled; a batch that handles one right now is waited for."""
     by_key = {subscriber.claim_key(delivery.id): delivery for delivery in deliveries if delivery.event}
     if not by_key:
         return []
-    # sorted, since two batches that hold the same keys in another order would deadlock
-    claimed = {row.key for row in await _CLAIM.run(tx, keys=sorted(by_key))}
+    claimed = {row.key for row in await claim.run(tx, keys=list(by_key))}
     return [delivery for key, delivery in by_key.items() if key in claimed]
 
 

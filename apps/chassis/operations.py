@@ -67,7 +67,7 @@ def dead_letter_routes(handlers: EventHandlers) -> APIRouter:
         delivery = read(subscriber.event, "", letter["event"])
         if delivery.event is None:
             raise ProblemError(409, "still-failing", delivery.reason)
-        if error := await inbox.attempt(tx, subscriber, delivery):
+        if error := await inbox.attempt(tx, subscriber, delivery, by_hand=True):
             raise ProblemError(409, "still-failing", f"{type(error).__name__}: {error}")
         await dead_letters.remove(tx, id)
         return Response(status_code=204)

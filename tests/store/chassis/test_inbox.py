@@ -104,6 +104,32 @@ async def test_a_batch_without_trouble_costs_one_call_of_its_handler(database: D
     assert handler.calls == 1
 
 
+async def test_two_hundred_bad_events_share_their_pauses_and_are_not_handled_when_they_come_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "RETRY_DELAYS_S", (0.05,))
+    handler = Effects("bad")
+    batch = [delivery(str(number), "bad") for number in range(200)]
+    async with asyncio.timeout(5):  # 200 pauses one after the other take 10 s
+        await inbox.receive(database, Subscriber(Happened, handler), batch)
+    assert (await count(database, "dead_letters"), await count(database, "effects")) == (200, 0)
+    handler.calls = 0
+    await inbox.receive(database, Subscriber(Happened, handler), batch)
+    assert handler.calls == 0
+    await inbox.receive(database, Subscriber(Happened, handler), [*batch, delivery("new", "good")])
+    assert (handler.calls, await count(database, "effects")) == (1, 1)
+
+
+async def test_a_dead_letter_sent_again_by_hand_reaches_its_handler(database: Database) -> None:
+    handler = Effects("bad")
+    subscriber = Subscriber(Happened, handler)
+    await inbox.receive(database, subscriber, [delivery("1", "bad")])
+    handler.fail = ()
+    async with database.transaction() as tx:
+        assert await inbox.attempt(tx, subscriber, delivery("1", "bad"), by_hand=True) is None
+    assert await count(database, "effects") == 1
+
+
 async def test_a_hint_is_heard_without_a_row_and_a_malformed_one_is_kept(database: Database) -> None:
     heard: list[str] = []
     handlers = EventHandlers()
