@@ -46,7 +46,7 @@ def failed(message: Message, failure: Failure, reason: str) -> Outcome:
 
 
 class Lane:
-    """Sends through one mail component, one mail at a time.
+    """Sends through one mail component, one mail at a time, the next once what became of the last is written.
 
     The component copies each request into a struct that all requests share before it addresses the mail, so two at
     once can swap recipients. Hence a call is never given up here: a limit on it is the sidecar's policy. After that
@@ -62,7 +62,7 @@ class Lane:
         self._rest_s = 0.0
 
     async def send_next(self) -> None:
-        """Send one message; when told to stop meanwhile, stop after it."""
+        """Send one message and see its outcome written; when told to stop meanwhile, stop after that."""
         message = await self._room.next()
         sending = asyncio.ensure_future(self._send(message))
         try:
@@ -80,7 +80,7 @@ class Lane:
             outcome = failed(message, Failure.PERMANENT, str(error))
         if outcome.state is not State.DELIVERED:
             log.warning("message_not_sent", message_id=str(message.id), state=outcome.state, reason=outcome.reason)
-        self._room.settle(outcome)
+        await self._room.settle(outcome)
 
     async def _post(self, message: Message, mail: Mail) -> Outcome:
         address = message.email or ""
@@ -124,10 +124,10 @@ class Resolver:
         try:
             contact = await self._ask(message.user_id) if message.user_id else None
         except SidecarError as error:
-            self._room.settle(failed(message, Failure.TECHNICAL, str(error)))
+            await self._room.settle(failed(message, Failure.TECHNICAL, str(error)))
             return
         if contact is None:
-            self._room.settle(failed(message, Failure.PERMANENT, "nobody is known under the recipient's id"))
+            await self._room.settle(failed(message, Failure.PERMANENT, "nobody is known under the recipient's id"))
             return
         try:
             async with self._database.transaction() as tx:

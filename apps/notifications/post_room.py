@@ -17,8 +17,8 @@ from apps.notifications.store import Message
 _CLAIMED_AT_ONCE = 200
 _RENEWALS_PER_LEASE = 3
 _PAUSE_AFTER_TROUBLE_S = 0.5
-# Claims and outcomes that follow closely are gathered this long: a statement for three mails costs hardly more than one
-# for one. A crash meanwhile sends the few mails again whose outcomes were not written.
+# Claims that follow closely are gathered this long: a statement for three mails costs hardly more than one for one.
+# Outcomes are not: a lane waits for its own to be written, and those of other lanes meanwhile share the next statement.
 _GATHER_S = 0.02
 
 
@@ -51,9 +51,9 @@ class PostRoom:
         self._waiting: asyncio.PriorityQueue[tuple[int, UUID, Message]] = asyncio.PriorityQueue()
         self.strangers: asyncio.Queue[Message] = asyncio.Queue()
         """Messages whose contact is not known here."""
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[tuple[Outcome, asyncio.Future[None]]] = []
         self._settled = asyncio.Event()
-        self._claiming, self._writing = Pace(_GATHER_S), Pace(_GATHER_S)
+        self._claiming = Pace(_GATHER_S)
         self._behind = False
         self._open = False
 
@@ -113,15 +113,16 @@ class PostRoom:
         """Put a message in line: by priority, then by age."""
         self._waiting.put_nowait((message.priority, message.id, message))
 
-    def settle(self, outcome: Outcome) -> None:
-        """Note what became of a message; it is written soon, together with others."""
-        self._outcomes.append(outcome)
+    async def settle(self, outcome: Outcome) -> None:
+        """Note what became of a message and return once that is written; who is cancelled meanwhile loses nothing."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._outcomes.append((outcome, written))
         self._settled.set()
+        await written
 
     async def write_outcomes(self) -> None:
         """Wait for outcomes and write all there are in one statement."""
         await self._settled.wait()
-        await self._writing.turn()
         await self.flush()
 
     async def flush(self) -> None:
@@ -129,10 +130,12 @@ class PostRoom:
         batch = tuple(self._outcomes)
         if batch:
             async with self._database.statement() as tx:
-                await store.settle(tx, batch, self._holder)
+                await store.settle(tx, [outcome for outcome, _ in batch], self._holder)
         del self._outcomes[: len(batch)]
-        for outcome in batch:
+        for outcome, written in batch:
             self._leased_until.pop(outcome.message_id, None)
+            if not written.done():
+                written.set_result(None)
         if not self._outcomes:
             self._settled.clear()
         if self._has_room() and (self._behind or len(self._intake)):
@@ -142,7 +145,7 @@ class PostRoom:
         """Prolong the leases after a while, so that a slow provider does not have its messages sent twice."""
         await asyncio.sleep(self._lease.total_seconds() / _RENEWALS_PER_LEASE)
         # what has an outcome is being written: renewing it as well could deadlock with that
-        ids = self._leased_until.keys() - {outcome.message_id for outcome in self._outcomes}
+        ids = self._leased_until.keys() - {outcome.message_id for outcome, _ in self._outcomes}
         if not ids:
             return
         leased_until = self._lease_end()

@@ -154,7 +154,7 @@ async def settle(tx: AsyncSession | AsyncConnection, outcomes: Sequence[Outcome]
         tx,
         ids=[outcome.message_id for outcome in outcomes],
         states=[outcome.state.value for outcome in outcomes],
-        reasons=[outcome.reason for outcome in outcomes],
+        reasons=[_storable(outcome.reason) for outcome in outcomes],
         due=[outcome.due_at for outcome in outcomes],
         holder=holder,
     )
@@ -179,6 +179,11 @@ async def keep_contacts(tx: AsyncSession, contacts: Sequence[Contact]) -> None:
 async def list_of_user(tx: AsyncSession, user_id: UUID, before: UUID, limit: int) -> list[dict[str, Any]]:
     """Return what was written to *user_id*, newest first, with ids below *before*."""
     return [row._asdict() for row in await _LIST.run(tx, user_id=user_id, before=before, limit=limit)]
+
+
+def _storable(reason: str | None) -> str | None:
+    """Replace what PostgreSQL's text cannot hold: a provider's odd report must not keep all outcomes unwritten."""
+    return reason and reason.encode(errors="replace").decode().replace("\x00", "?")
 
 
 def _message(row: Any) -> Message:

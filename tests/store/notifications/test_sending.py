@@ -1,13 +1,17 @@
 import asyncio
 import socket
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
+
+import pytest
 
 from apps.chassis.database import Database
 from apps.notifications import store
 from apps.notifications.domain import Category
 from apps.notifications.letters import Letter
 from tests.store.notifications.conftest import (
+    DEADLINE_S,
     LEASE,
     FakeSidecar,
     all_in,
@@ -70,7 +74,8 @@ async def test_a_security_mail_overtakes_the_orders_that_wait(database: Database
         data = '{"kind": "refresh_token_reused", "happened_at": "2026-05-01T12:00:00Z"}'
         letter = Letter(uuid4(), Category.SECURITY, "account-notice", data, user_id=user)
         async with database.transaction() as tx:
-            process.intake.bring((await store.add(tx, [letter])).values())
+            added = await store.add(tx, [letter])
+        process.intake.bring(added.values())
         await until(lambda: holds(process, 6), "all are claimed")
         sidecar.gate.set()
         await all_in(database, "delivered")
@@ -163,3 +168,47 @@ async def test_leases_are_kept_while_a_provider_is_slow(database: Database) -> N
         sidecar.gate.set()
         await all_in(database, "delivered")
     assert len(sidecar.sent) == 2
+
+
+async def test_a_lane_sends_nothing_more_until_its_last_outcome_is_written(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, open_again, tried = store.settle, asyncio.Event(), asyncio.Event()
+
+    async def held_up(*arguments: Any) -> None:
+        tried.set()
+        await open_again.wait()
+        await settle(*arguments)
+
+    monkeypatch.setattr(store, "settle", held_up)
+    ids = await confirmations(database, [await customer(database) for _ in range(6)])
+    sidecar = FakeSidecar()
+    async with running(database, sidecar, email_lanes=("email", "email-2")) as process:
+        process.intake.bring(ids)
+        await asyncio.wait_for(tried.wait(), DEADLINE_S)
+        await until(lambda: fact_is(len(sidecar.sent) >= 2), "each lane has sent its first")
+        await asyncio.wait([asyncio.create_task(open_again.wait())], timeout=0.1)
+        sent_meanwhile = len(sidecar.sent)
+        open_again.set()
+        await all_in(database, "delivered")
+    assert sent_meanwhile == 2
+    assert len(set(sidecar.recipients)) == len(sidecar.sent) == 6
+
+
+async def test_an_outcome_that_could_not_be_written_is_written_later_and_the_lane_goes_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, failures = store.settle, [ConnectionError("the database is away")]
+
+    async def fails_first(*arguments: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await settle(*arguments)
+
+    monkeypatch.setattr(store, "settle", fails_first)
+    ids = await confirmations(database, [await customer(database) for _ in range(2)])
+    sidecar = FakeSidecar()
+    async with running(database, sidecar) as process:
+        process.intake.bring(ids)
+        await all_in(database, "delivered")
+    assert len(set(sidecar.recipients)) == len(sidecar.sent) == 2
