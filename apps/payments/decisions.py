@@ -49,6 +49,9 @@ def cancel(payment: Payment, now: datetime, *, called: bool) -> None:
         _return_all(payment, now)
     elif payment.state is State.REQUIRES_PAYMENT_METHOD or (payment.state is State.PROCESSING and not called):
         _void(payment)
+    elif payment.attempt.status is AttemptStatus.UNPRICED:
+        # whatever was begun, it was orders that was asked
+        _void(payment)
 
 
 def pay_again(payment: Payment, method: str, now: datetime) -> None:
@@ -81,6 +84,8 @@ def charged(payment: Payment, reference: str, outcome: ChargeOutcome, now: datet
     attempt = next((each for each in payment.attempts if each.reference == reference), None)
     if attempt is None or attempt.status in SETTLED:
         return []
+    if attempt.status is AttemptStatus.VOIDED:
+        return _after_void(payment, attempt, outcome, now)
     match outcome:
         case Captured():
             return _captured(payment, attempt, outcome, now)
@@ -135,9 +140,12 @@ def _captured(payment: Payment, attempt: Attempt, outcome: Captured, now: dateti
     return [fact]
 
 
+def _after_void(payment: Payment, attempt: Attempt, outcome: ChargeOutcome, now: datetime) -> Sequence[Event]:
+    """Take in that an attempt which was given up took the money after all; anything else was expected."""
+    return _captured(payment, attempt, outcome, now) if isinstance(outcome, Captured) else []
+
+
 def _declined(payment: Payment, attempt: Attempt, outcome: Declined, now: datetime) -> Sequence[Event]:
-    if payment.state is State.CANCELED:
-        return []
     _note(attempt, outcome)
     attempt.status, attempt.decline_code = AttemptStatus.DECLINED, outcome.code
     payment.move(Trigger.DECLINED)

@@ -92,7 +92,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Nothing happened; try again, not before `after` where the processor named a time."""
+    """The last hop did nothing, an earlier one may have; not again before `after`, where the processor named a time."""
 
     why: str
     after: timedelta | None = None

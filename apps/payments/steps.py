@@ -1,13 +1,15 @@
 """What a payment needs next; the worker does it, and nothing here knows how."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from apps.contracts.base import Money
 from apps.payments.domain import RefundState, State
-from apps.payments.payment import AttemptStatus, Payment, Refund
+from apps.payments.payment import Attempt, AttemptStatus, Payment, Refund
 from apps.payments.provider import Busy, Charge, ChargeOutcome, Lost, Missing, RefundOutcome, Return, Returned
 
 # Processors forget idempotency keys after a day; from here on a repetition is preceded by a question.
@@ -15,6 +17,8 @@ KEY_LIFETIME: Final = timedelta(hours=20)
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
 _BUSY_PAUSE_S: Final = 1.0
+# A processor's search runs a minute or so behind its webhooks; with the pauses these reach over four.
+_SEARCHES: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +45,29 @@ class GiveBack:
 
 
 Step = Price | Take | GiveBack
+Answer = ChargeOutcome | RefundOutcome | Money
 
 
 def next_steps(payment: Payment, now: datetime, *, again: bool) -> list[Step]:
     """Return what is to be done now; *again* means that it may have been begun before.
 
-    A payment with nothing pending is looked up as a whole: somebody, such as the processor's webhook, asked for that.
+    A payment with nothing pending is looked up as a whole, attempts that were given up included: somebody, such as the
+    processor's webhook, asked for that.
     """
     if payment.state in (State.PROCESSING, State.UNKNOWN):
         if payment.attempt.status is AttemptStatus.UNPRICED:
             return [Price(payment.order_id)]
         stale = now - payment.attempt.planned_at > KEY_LIFETIME
-        return [Take(_charge(payment), ask=again and (stale or payment.cancelled))]
+        return [Take(charge_of(payment, payment.attempt), ask=payment.cancelled or (again and stale))]
     pending = next((each for each in payment.refunds if each.state is RefundState.PENDING), None)
     if pending and payment.state is State.SUCCEEDED:
         stale = now - pending.planned_at > KEY_LIFETIME
         return [GiveBack(_return(payment, pending), ask=pending.provider_id is not None or (again and stale))]
-    return [GiveBack(_return(payment, each), ask=True) for each in payment.refunds if each.provider_id]
+    given_up = [each for each in payment.attempts if each.status is AttemptStatus.VOIDED]
+    return [
+        *(Take(charge_of(payment, each), ask=True) for each in given_up),
+        *(GiveBack(_return(payment, each), ask=True) for each in payment.refunds if each.provider_id),
+    ]
 
 
 def is_pending(payment: Payment) -> bool:
@@ -77,8 +87,15 @@ def pause(outcome: ChargeOutcome | RefundOutcome | None, tries: int) -> timedelt
     return timedelta()
 
 
-def _charge(payment: Payment) -> Charge:
-    attempt = payment.attempt
+def look_again(outcomes: Sequence[Answer], tries: int) -> timedelta | None:
+    """Return when to look up a payment at rest once more, or None where all that was asked is answered."""
+    missing = Missing() if Missing() in outcomes and tries < _SEARCHES else None
+    unanswered = next((each for each in outcomes if isinstance(each, Lost | Busy)), missing)
+    return pause(unanswered, tries) if unanswered else None
+
+
+def charge_of(payment: Payment, attempt: Attempt) -> Charge:
+    """Return an attempt as it is put to the processor."""
     return Charge(
         payment.id,
         payment.order_id,

@@ -146,7 +146,7 @@ def _is_missing(error: Exception) -> bool:
 
 
 def _trouble(error: Exception) -> Lost | Busy:
-    """Tell an answer that means "nothing was done" from one that leaves it open."""
+    """Tell who asks us to wait from who says nothing; either leaves open whether an earlier hop did it."""
     status = error.http_status if isinstance(error, StripeError) else None
     if status == _RATE_LIMITED:
         return Busy("rate limited", _retry_after(error))

@@ -14,9 +14,9 @@ from apps.contracts.orders import OrderCancelled, OrderPlaced
 from apps.payments import decisions, steps, store, wakeup
 from apps.payments.domain import IllegalTransitionError, PaymentNotFoundError, State
 from apps.payments.payment import Payment
-from apps.payments.provider import Busy, Captured, ChargeOutcome, Declined, Provider, RefundOutcome, Refused, Returned
+from apps.payments.provider import Busy, Captured, Declined, Provider, Refused, Returned
 from apps.payments.records import Held, Kept
-from apps.payments.steps import GiveBack, Step, Take
+from apps.payments.steps import Answer, GiveBack, Price, Step, Take
 
 _NOW: Final = timedelta()
 
@@ -27,9 +27,7 @@ class Work:
 
     taken: Held
     steps: Sequence[Step]
-    done: list[tuple[Step, ChargeOutcome | RefundOutcome | Money]] = field(
-        default_factory=list[tuple[Step, ChargeOutcome | RefundOutcome | Money]]
-    )
+    done: list[tuple[Step, Answer]] = field(default_factory=list[tuple[Step, Answer]])
 
     @property
     def payment_id(self) -> UUID:
@@ -141,7 +139,7 @@ def _answers(work: Work) -> list[tuple[UUID, bytes]]:
     return [(work.payment_id, outcome.raw) for _, outcome in work.done if isinstance(outcome, answered)]
 
 
-def _apply(payment: Payment, step: Step, outcome: ChargeOutcome | RefundOutcome | Money) -> Sequence[Event]:
+def _apply(payment: Payment, step: Step, outcome: Answer) -> Sequence[Event]:
     now = _now()
     state = payment.state
     facts: Sequence[Event] = ()
@@ -159,11 +157,13 @@ def _apply(payment: Payment, step: Step, outcome: ChargeOutcome | RefundOutcome 
 def _rest(held: Held, work: Work, *, changed: bool) -> timedelta | None:
     """Return when to look at the payment again, and count anew once a step is behind it."""
     if not steps.is_pending(held.payment):
-        held.tries = 0
-        return None
-    last = work.done[-1][1] if work.done else None
+        again = steps.look_again([outcome for _, outcome in work.done], held.tries)
+        held.tries = held.tries if again else 0
+        return again
+    step, last = work.done[-1] if work.done else (None, None)
     pause = steps.pause(None if isinstance(last, Money) else last, held.tries)
-    if isinstance(last, Busy) or (changed and not pause):
+    # a busy processor says so for the last hop alone: the sidecar repeats a call whose first answer was lost
+    if (isinstance(last, Busy) and isinstance(step, Price)) or (changed and not pause):
         held.tries = 0
     return pause
 

@@ -42,13 +42,16 @@ def make_vault() -> Vault:
 
 @dataclass
 class Till:
-    """Takes and returns money; `calls` counts what it was asked, `taken` and `given` what it did."""
+    """Takes and returns money; `calls` and `asked` count its orders and questions, `taken` and `given` what it did."""
 
     taken: dict[str, Charge] = field(default_factory=dict)
     given: dict[str, Return] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     decline: bool = False
     busy: int = 0
+    busy_once_taken: int = 0
+    asked: int = 0
+    lose_finds: int = 0
     lose_answers: int = 0
     hang: set[UUID] = field(default_factory=set)
     tamper: int = 0
@@ -72,9 +75,16 @@ class Till:
         if self.lose_answers:
             self.lose_answers -= 1
             return Lost("told to")
+        if self.busy_once_taken:
+            self.busy_once_taken -= 1
+            return Busy("told to be", timedelta(milliseconds=1))
         return self._captured(charge)
 
     async def find(self, charge: Charge) -> ChargeOutcome:
+        self.asked += 1
+        if self.lose_finds:
+            self.lose_finds -= 1
+            return Lost("told to")
         found = self.taken.get(charge.reference)
         return self._captured(found) if found else Missing()
 

@@ -146,6 +146,23 @@ def test_paying_again_asks_for_the_price_first() -> None:
     assert len({attempt.reference for attempt in payment.attempts}) == 2
 
 
+def test_a_cancelled_attempt_that_waits_for_its_price_is_never_made() -> None:
+    payment = claimed()
+    decisions.charged(payment, payment.attempt.reference, Declined("declined", None, None, b""), NOW)
+    decisions.pay_again(payment, "pm_2", NOW)
+    decisions.cancel(payment, NOW, called=True)
+    decisions.priced(payment, Money(amount=700, currency="EUR"))
+    assert (payment.state, is_pending(payment)) == (State.CANCELED, False)
+
+
+def test_a_cancelled_payment_is_asked_for_and_never_charged() -> None:
+    payment = claimed()
+    decisions.cancel(payment, NOW, called=True)
+    (step,) = next_steps(payment, NOW, again=False)
+    assert isinstance(step, Take)
+    assert step.ask
+
+
 def test_a_record_reads_back_as_it_was_written() -> None:
     payment = captured()
     decisions.ask_refund(payment, None, "broken", NOW)

@@ -114,7 +114,7 @@ def test_every_state_of_a_refund_is_understood(status: str, state: RefundState) 
         (AuthenticationError("x", None, 401), Busy("key refused", timedelta(seconds=10))),
     ],
 )
-def test_only_what_surely_did_not_happen_is_called_so(error: Exception, outcome: Lost | Busy) -> None:
+def test_only_who_asks_us_to_wait_is_called_busy(error: Exception, outcome: Lost | Busy) -> None:
     assert stripe_provider._trouble(error) == outcome
 
 
