@@ -43,11 +43,13 @@ class Envelope:
 
     @classmethod
     def load(cls, id_: UUID, stored: bytes) -> "Envelope":
-        """Read the stored form back."""
+        """Read the stored form back; raise ValueError where it is none."""
         fields = orjson.loads(stored)
-        return cls(
-            id_, fields["pubsub"], fields["topic"], fields["key"], orjson.dumps(fields["data"]), fields["traceparent"]
-        )
+        try:
+            data = orjson.dumps(fields["data"])
+            return cls(id_, fields["pubsub"], fields["topic"], fields["key"], data, fields["traceparent"])
+        except (KeyError, TypeError) as error:
+            raise ValueError("this is no envelope") from error
 
 
 def record(tx: AsyncSession, event: Event, *, caused_by: Event | None = None, trace: str | None = None) -> None:

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import text
@@ -56,6 +56,7 @@ class Relay:
         self._batch = batch
         self._pace = Pace(pace.total_seconds())
         self._woken = asyncio.Event()
+        self._unreadable: set[UUID] = set()
         self.leading = False
 
     def wake(self) -> None:
@@ -108,20 +109,35 @@ class Relay:
                 continue
 
     async def drain(self, connection: AsyncConnection) -> int:
-        """Pass once over what is unpublished; return how many rows the broker did not accept.
+        """Pass once over what is unpublished; return how many rows failed.
 
-        A destination that fails is left alone for the rest of the pass, so that the others go on.
+        A destination that fails is left alone for the rest of the pass, so that the others go on. A row that cannot
+        be read counts, and is logged, when it is first met: from then on it is no reason to slow down for.
         """
         after, failed, closed = _FIRST, 0, set[tuple[str, str]]()
         while True:
             rows = await _READ.run(connection, after=after, limit=self._batch)
             if not rows:
                 return failed
-            envelopes = [Envelope.load(row.id, self._codec.open(row.envelope, f"outbox:{row.id}")) for row in rows]
+            known = set(self._unreadable)
+            envelopes = [envelope for row in rows if (envelope := self._read(row))]
+            failed += len(self._unreadable - known)
             failed += await self._publish(connection, envelopes, closed)
             after = rows[-1].id
             if len(rows) < self._batch:
                 return failed
+
+    def _read(self, row: Any) -> Envelope | None:
+        """Return the row's fact, or None where it cannot be read: it stays, for the day its key is back."""
+        try:
+            envelope = Envelope.load(row.id, self._codec.open(row.envelope, f"outbox:{row.id}"))
+        except ValueError as error:
+            if row.id not in self._unreadable:
+                self._unreadable.add(row.id)
+                log.error("outbox_row_unreadable", row=str(row.id), error=f"{type(error).__name__}: {error}")
+            return None
+        self._unreadable.discard(row.id)
+        return envelope
 
     async def _publish(
         self, connection: AsyncConnection, envelopes: Sequence[Envelope], closed: set[tuple[str, str]]

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from apps.chassis import outbox
-from apps.chassis.codec import PlainCodec
+from apps.chassis.codec import Codec, PlainCodec
 from apps.chassis.database import Database
 from apps.chassis.relay import Relay
 from tests.store.chassis.conftest import Broker, count
@@ -14,8 +14,24 @@ from tests.store.chassis.things import Followed, Happened
 FAST = timedelta(milliseconds=20)
 
 
-def relay_for(database: Database, broker: Broker, poll: timedelta = FAST) -> Relay:
-    relay = Relay(database.engine, broker, PlainCodec(), poll=poll, batch=3)
+class Sealed(PlainCodec):
+    """Has lost the key of the rows it is told of."""
+
+    def __init__(self) -> None:
+        self.lost: set[str] = set()
+        self.opened: list[str] = []
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        self.opened.append(context)
+        if context in self.lost:
+            raise ValueError("the seal is broken")
+        return super().open(sealed, context)
+
+
+def relay_for(
+    database: Database, broker: Broker, poll: timedelta = FAST, codec: Codec | None = None, batch: int = 3
+) -> Relay:
+    relay = Relay(database.engine, broker, codec or PlainCodec(), poll=poll, batch=batch)
     database.on_commit = relay.wake
     return relay
 
@@ -88,6 +104,56 @@ async def test_a_destination_that_is_away_does_not_hold_up_another(database: Dat
         outbox.record(tx, Followed(name="goes", sequence=1))
     assert await drain(relay_for(database, broker), database) == 7
     assert [item.key for item in broker.published] == ["goes"]
+
+
+async def rows(database: Database) -> list[str]:
+    async with database.transaction() as tx:
+        return [f"outbox:{id_}" for id_ in await tx.scalars(text("SELECT id FROM outbox ORDER BY id"))]
+
+
+async def test_rows_that_cannot_be_opened_are_named_and_skipped_and_leave_once_they_can(
+    database: Database, broker: Broker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await record(database, "a", "b", "c", "d", "e")
+    codec, stored = Sealed(), await rows(database)
+    codec.lost = {stored[1], *stored[2:4]}
+    relay = relay_for(database, broker, codec=codec, batch=2)
+    assert await drain(relay, database) == 3
+    assert [item.key for item in broker.published] == ["a", "e"]
+    told = capsys.readouterr().out
+    assert all(row.removeprefix("outbox:") in told for row in codec.lost)
+    assert await drain(relay, database) == 0, "known by now: what is new must not wait for them"
+    assert "unreadable" not in capsys.readouterr().out, "named once, not at each poll"
+    codec.lost = set()
+    await drain(relay, database)
+    assert [item.key for item in broker.published] == ["a", "e", "b", "c", "d"]
+
+
+async def test_an_altered_row_is_skipped_like_one_that_cannot_be_opened(database: Database, broker: Broker) -> None:
+    await record(database, "a", "b")
+    async with database.transaction() as tx:
+        await tx.execute(text("UPDATE outbox SET envelope = '{}' WHERE id = (SELECT min(id::text)::uuid FROM outbox)"))
+    assert await drain(relay_for(database, broker), database) == 1
+    assert [item.key for item in broker.published] == ["b"]
+
+
+async def test_a_row_that_cannot_be_opened_neither_stops_the_relay_nor_makes_it_spin(
+    database: Database, broker: Broker
+) -> None:
+    await record(database, "lost")
+    codec = Sealed()
+    (lost,) = await rows(database)
+    codec.lost = {lost}
+    relay = relay_for(database, broker, poll=timedelta(milliseconds=50), codec=codec)
+    task = asyncio.create_task(relay.run())
+    started = asyncio.get_running_loop().time()
+    for number in range(3):
+        await record(database, f"later {number}")
+        await until_published(broker, number + 1)
+    passes, took = codec.opened.count(lost), asyncio.get_running_loop().time() - started
+    task.cancel()
+    # one at each poll, one for each commit, and one on the way in
+    assert passes <= took / 0.05 + 3 + 1
 
 
 async def test_a_commit_wakes_the_relay_before_its_poll_is_due(database: Database, broker: Broker) -> None:
