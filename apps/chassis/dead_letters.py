@@ -27,8 +27,12 @@ class DeadLetterNotFoundError(Exception):
 
 
 def _view(codec: Codec, row: Any) -> dict[str, Any]:
+    """Return what is kept, or that it cannot be opened: one such letter must not hide the others."""
     received_at: datetime = row.received_at
-    stored = orjson.loads(codec.open(row.envelope, f"dead_letters:{row.id}"))
+    try:
+        stored = orjson.loads(codec.open(row.envelope, f"dead_letters:{row.id}"))
+    except ValueError as error:
+        stored = {"event_id": None, "topic": None, "reason": f"cannot be opened: {error}", "event": None}
     return {"id": str(row.id), "received_at": received_at.isoformat(), **stored}
 
 

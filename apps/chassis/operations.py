@@ -63,7 +63,9 @@ def dead_letter_routes(handlers: EventHandlers) -> APIRouter:
     async def redeliver(request: Request, _caller: Support, tx: Tx, id: UUID) -> Response:  # noqa: A002
         """Hand the event to its handler again; 409 with the reason where it fails again."""
         letter = await dead_letters.get(tx, request.app.state.chassis.codec, id, lock=True)
-        subscriber = handlers.find(str(letter["topic"]))
+        if letter["topic"] is None:
+            raise ProblemError(409, "still-failing", letter["reason"])
+        subscriber = handlers.find(letter["topic"])
         delivery = read(subscriber.event, "", letter["event"])
         if delivery.event is None:
             raise ProblemError(409, "still-failing", delivery.reason)

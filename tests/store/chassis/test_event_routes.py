@@ -1,6 +1,7 @@
 from typing import Any
 
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from apps.chassis.database import Database
 from tests.store.chassis.conftest import count
@@ -71,3 +72,26 @@ async def test_a_dead_letter_is_discarded(app: FastAPI, database: Database) -> N
     [letter] = (await call(app, "GET", "/dead-letters", headers=support)).json()["items"]
     assert (await call(app, "DELETE", f"/dead-letters/{letter['id']}", headers=support)).status == 204
     assert await count(database, "dead_letters") == 0
+
+
+async def test_a_dead_letter_that_cannot_be_opened_is_shown_as_such_beside_the_others(
+    app: FastAPI, database: Database
+) -> None:
+    support = {"authorization": "Bearer support"}
+    await call(app, "POST", "/events/happened", bulk("a", "b", broken=True))
+    async with database.transaction() as tx:
+        await tx.execute(
+            text(
+                "UPDATE dead_letters SET envelope = 'altered' WHERE id = (SELECT min(id::text)::uuid FROM dead_letters)"
+            )
+        )
+    reply = await call(app, "GET", "/dead-letters", headers=support)
+    good, bad = reply.json()["items"]
+    assert (good["event_id"], bad["event_id"], bad["topic"], bad["event"]) == ("b", None, None, None)
+    assert bad["reason"].startswith("cannot be opened")
+    path = f"/dead-letters/{bad['id']}"
+    assert (await call(app, "GET", path, headers=support)).json() == bad
+    refused = await call(app, "POST", f"{path}/redeliver", headers=support)
+    assert slug(refused) == (409, "still-failing")
+    assert "cannot be opened" in refused.json()["detail"]
+    assert (await call(app, "DELETE", path, headers=support)).status == 204
