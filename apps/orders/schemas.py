@@ -58,7 +58,8 @@ class PutProduct(BaseModel):
 
     name: Short
     price: Annotated[Money, AfterValidator(_affordable)]
-    stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] | None = None
+    # No default: an article whose stock was left out must not become one that is never out of stock.
+    stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] | None
     active: bool = True
     options: dict[str, JsonValue] | None = None
 

@@ -46,6 +46,15 @@ async def test_prices_are_those_of_the_list_at_the_time_and_stay(shop: Shop) -> 
     assert (await shop.placed(tea=1))["total"]["amount"] == 9900
 
 
+async def test_an_article_put_without_its_stock_is_refused_and_stays_counted(shop: Shop) -> None:
+    article = {"name": "Tea", "price": {"amount": 1, "currency": "EUR"}, "active": True}
+    reply = await shop.call("PUT", "/products/tea", article, role="staff")
+    assert (reply.status, [error["pointer"] for error in reply.json()["errors"]]) == (422, ["#/stock"])
+    assert await shop.left("tea") == 10
+    assert (await shop.call("PUT", "/products/tea", article | {"stock": None}, role="staff")).status == 200
+    assert await shop.left("tea") is None
+
+
 def _without(name: str) -> dict[str, Any]:
     return {key: value for key, value in order(tea=1).items() if key != name}
 
