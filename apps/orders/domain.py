@@ -55,15 +55,18 @@ ORDER_TRANSITIONS: Final = {
 }
 
 # Brokers reorder: a refund may overtake the capture that it returns, and then the capture says nothing new here.
+# A refund that failed moves nothing, yet wherever it meets the order it is told: the timeline is how people learn of it.
 PAYMENT_TRANSITIONS: Final = {
     (PaymentStatus.PENDING, Trigger.PAYMENT_CAPTURED): PaymentStatus.CAPTURED,
     (PaymentStatus.PENDING, Trigger.PAYMENT_DECLINED): PaymentStatus.DECLINED,
     (PaymentStatus.PENDING, Trigger.PAYMENT_PARTLY_REFUNDED): PaymentStatus.PARTLY_REFUNDED,
     (PaymentStatus.PENDING, Trigger.PAYMENT_REFUNDED): PaymentStatus.REFUNDED,
+    (PaymentStatus.PENDING, Trigger.REFUND_FAILED): PaymentStatus.PENDING,
     (PaymentStatus.DECLINED, Trigger.PAYMENT_CAPTURED): PaymentStatus.CAPTURED,
     (PaymentStatus.DECLINED, Trigger.PAYMENT_DECLINED): PaymentStatus.DECLINED,
     (PaymentStatus.DECLINED, Trigger.PAYMENT_PARTLY_REFUNDED): PaymentStatus.PARTLY_REFUNDED,
     (PaymentStatus.DECLINED, Trigger.PAYMENT_REFUNDED): PaymentStatus.REFUNDED,
+    (PaymentStatus.DECLINED, Trigger.REFUND_FAILED): PaymentStatus.DECLINED,
     (PaymentStatus.CAPTURED, Trigger.PAYMENT_PARTLY_REFUNDED): PaymentStatus.PARTLY_REFUNDED,
     (PaymentStatus.CAPTURED, Trigger.PAYMENT_REFUNDED): PaymentStatus.REFUNDED,
     (PaymentStatus.CAPTURED, Trigger.REFUND_FAILED): PaymentStatus.CAPTURED,

@@ -86,6 +86,17 @@ async def test_a_refund_that_failed_is_noted_for_people(shop: Shop) -> None:
     assert (await trail(shop, view))[-1] == ("paid", "paid", "captured", "refund_failed")
 
 
+async def test_a_failed_refund_that_overtakes_the_capture_of_a_cancelled_order_is_noted(shop: Shop) -> None:
+    view = await shop.placed(tea=1)
+    await shop.call("POST", f"/orders/{view['id']}/cancel", key="c")
+    await shop.deliver(("1", failure(view)), topic="refund-failed")
+    await shop.capture(view)
+    assert (await trail(shop, view))[-2:] == [
+        ("cancelled", "cancelled", "pending", "refund_failed"),
+        ("cancelled", "cancelled", "captured", "payment_captured"),
+    ]
+
+
 @pytest.mark.parametrize("foreign", [{"order_id": str(uuid4())}, {"amount": {"amount": 1, "currency": "EUR"}}])
 async def test_a_capture_that_fits_no_order_is_kept_for_people_and_spares_its_neighbours(
     shop: Shop, foreign: dict[str, Any]

@@ -30,8 +30,8 @@ cancelled    -                -                  -                 -            
 """
 PAYMENT_TABLE = """
                 payment_captured payment_declined payment_partly_refunded payment_refunded refund_failed
-pending         captured         declined         partly_refunded         refunded         -
-declined        captured         declined         partly_refunded         refunded         -
+pending         captured         declined         partly_refunded         refunded         pending
+declined        captured         declined         partly_refunded         refunded         declined
 captured        -                -                partly_refunded         refunded         captured
 partly_refunded -                -                partly_refunded         refunded         partly_refunded
 refunded        -                -                -                       -                refunded
