@@ -45,6 +45,11 @@ def failed(message: Message, failure: Failure, reason: str) -> Outcome:
     )
 
 
+def unforeseen(message: Message, error: Exception) -> Outcome:
+    """Return what follows from an error that nobody expected; what it says may quote the message, so that stays out."""
+    return failed(message, Failure.TECHNICAL, f"unexpected {type(error).__name__}")
+
+
 class Lane:
     """Sends through one mail component, one mail at a time, the next once what became of the last is written.
 
@@ -78,6 +83,9 @@ class Lane:
             outcome = await self._post(message, mail)
         except (RenderingError, UnknownTemplateError) as error:
             outcome = failed(message, Failure.PERMANENT, str(error))
+        except Exception as error:  # noqa: BLE001  # a message without an outcome would be kept from everybody for ever
+            self._rest(Failure.TECHNICAL)
+            outcome = unforeseen(message, error)
         if outcome.state is not State.DELIVERED:
             log.warning("message_not_sent", message_id=str(message.id), state=outcome.state, reason=outcome.reason)
         await self._room.settle(outcome)
@@ -125,6 +133,9 @@ class Resolver:
             contact = await self._ask(message.user_id) if message.user_id else None
         except SidecarError as error:
             await self._room.settle(failed(message, Failure.TECHNICAL, str(error)))
+            return
+        except Exception as error:  # noqa: BLE001  # as in the lanes
+            await self._room.settle(unforeseen(message, error))
             return
         if contact is None:
             await self._room.settle(failed(message, Failure.PERMANENT, "nobody is known under the recipient's id"))

@@ -132,3 +132,29 @@ async def test_a_message_that_cannot_be_rendered_fails_by_itself(database: Datab
     [reason] = [row["reason"] for row in await rows(database, "SELECT reason FROM messages WHERE state = 'failed'")]
     assert reason.startswith("template refund/en: ")
     assert len(sidecar.sent) == 1
+
+
+async def test_an_error_nobody_foresaw_is_tried_again_later_and_the_next_mail_goes_out(database: Database) -> None:
+    ids = await confirmations(database, [await customer(database) for _ in range(2)])
+    sidecar = FakeSidecar(errors=[ZeroDivisionError("with what the mail said")])
+    async with running(database, sidecar) as process:
+        process.intake.bring(ids)
+        await all_in(database, "delivered", "retrying")
+    found = await rows(database, "SELECT state, reason, holder FROM messages ORDER BY state DESC")
+    assert [(row["state"], row["holder"]) for row in found] == [("retrying", None), ("delivered", None)]
+    assert found[0]["reason"] == "unexpected ZeroDivisionError"
+
+
+async def test_an_error_nobody_foresaw_while_asking_for_a_contact_is_tried_again_later(database: Database) -> None:
+    sidecar = FakeSidecar(users_error=ZeroDivisionError())
+    async with running(database, sidecar) as process:
+        process.intake.bring(await confirmations(database, [uuid4()]))
+        await all_in(database, "retrying")
+
+
+async def test_a_report_that_the_database_cannot_hold_stops_no_lane(database: Database) -> None:
+    ids = await confirmations(database, [await customer(database) for _ in range(2)])
+    sidecar = FakeSidecar(errors=[SidecarError("binding email: \x00 \ud800")])
+    async with running(database, sidecar) as process:
+        process.intake.bring(ids)
+        await all_in(database, "delivered", "retrying")
