@@ -1,7 +1,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from apps.chassis.auth import Caller, internal
 from apps.chassis.database import Tx
@@ -27,6 +27,7 @@ async def list_notifications(
     tags=["internal"],
     dependencies=[internal("users", "orders", "payments")],
 )
-async def send_notification(command: SendNotification, tx: Tx, once: OnceOnly) -> Response:
+async def send_notification(request: Request, command: SendNotification, tx: Tx, once: OnceOnly) -> Response:
     """Send a message for another service."""
-    return await once.reply(Accepted(id=await use_cases.accept(tx, command)), 202)
+    caller: str = request.state.subject  # set by the route's access declaration
+    return await once.reply(Accepted(id=await use_cases.accept(tx, caller, command)), 202)

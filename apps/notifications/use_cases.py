@@ -41,14 +41,14 @@ async def keep_contacts(tx: AsyncSession, contacts: Sequence[Contact]) -> None:
     await store.keep_contacts(tx, contacts)
 
 
-async def accept(tx: AsyncSession, command: SendNotification) -> UUID:
-    """Queue what another service asks for, unless it was asked before; return the message's id."""
+async def accept(tx: AsyncSession, caller: str, command: SendNotification) -> UUID:
+    """Queue what *caller*, another service, asks for, unless it asked before; return the message's id."""
     try:
         rendering.render(command.template, command.locale, None, {"name": None} | command.data)
     except RenderingError as error:
         raise TemplateMismatchError(str(error)) from error
     letter = Letter(
-        dedup_key=key_of("asked", command.dedup_key or str(uuid7())),
+        dedup_key=key_of("asked", caller, command.dedup_key or str(uuid7())),
         category=command.category,
         template=command.template,
         data=orjson.dumps(command.data).decode(),

@@ -135,17 +135,24 @@ def command(**changes: object) -> SendNotification:
 
 async def test_what_another_service_asks_for_twice_under_one_key_is_one_message(database: Database) -> None:
     async with database.transaction() as tx:
-        first = await use_cases.accept(tx, command(dedup_key="once"))
+        first = await use_cases.accept(tx, "app:orders", command(dedup_key="once"))
     async with database.transaction() as tx:
-        assert await use_cases.accept(tx, command(dedup_key="once")) == first
-        assert await use_cases.accept(tx, command()) != first
+        assert await use_cases.accept(tx, "app:orders", command(dedup_key="once")) == first
+        assert await use_cases.accept(tx, "app:orders", command()) != first
+    assert len(await states(database)) == 2
+
+
+async def test_two_services_that_chose_the_same_key_mean_two_messages(database: Database) -> None:
+    async with database.transaction() as tx:
+        first = await use_cases.accept(tx, "app:orders", command(dedup_key="once"))
+        assert await use_cases.accept(tx, "app:payments", command(dedup_key="once")) != first
     assert len(await states(database)) == 2
 
 
 async def test_a_message_for_later_is_not_sent_before(database: Database) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     async with database.transaction() as tx:
-        await use_cases.accept(tx, command(not_before=later))
+        await use_cases.accept(tx, "app:orders", command(not_before=later))
     assert await rows(database, "SELECT id FROM outbox") == []
     assert [row["due_at"] for row in await rows(database, "SELECT due_at FROM messages")] == [later]
 
@@ -153,9 +160,9 @@ async def test_a_message_for_later_is_not_sent_before(database: Database) -> Non
 async def test_data_that_does_not_fit_its_template_is_refused_at_once(database: Database) -> None:
     async with database.transaction() as tx:
         with pytest.raises(TemplateMismatchError, match="happened_at"):
-            await use_cases.accept(tx, command(data={"kind": "refresh_token_reused"}))
+            await use_cases.accept(tx, "app:orders", command(data={"kind": "refresh_token_reused"}))
         with pytest.raises(UnknownTemplateError):
-            await use_cases.accept(tx, command(template="birthday"))
+            await use_cases.accept(tx, "app:orders", command(template="birthday"))
     assert await states(database) == []
 
 
