@@ -53,12 +53,12 @@ _RENEW = Hot(
 )
 _RELEASE = Hot("UPDATE messages SET due_at = now() WHERE holder = :holder AND state = 'sending'")
 # A delivered mail is delivered whoever holds the row by now; any other outcome is the present holder's to state.
-# What a security mail said (a token) has no further use once it is sent.
+# What a security mail said (a token) has no further use once it is sent or given up.
 _SETTLE = Hot("""
 UPDATE messages SET
     state = outcome.state, reason = outcome.reason, due_at = outcome.due_at, holder = NULL,
     delivered_at = CASE WHEN outcome.state = 'delivered' THEN now() END,
-    data = CASE WHEN outcome.state = 'delivered' AND category = 'security' THEN '{}' ELSE data END
+    data = CASE WHEN outcome.due_at IS NULL AND category = 'security' THEN '{}' ELSE data END
 FROM unnest(
     CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:due AS timestamptz[])
 ) AS outcome (id, state, reason, due_at)

@@ -102,7 +102,8 @@ async def test_a_lease_is_renewed_for_its_holder_only(database: Database) -> Non
         assert await store.renew(tx, ids, "holder", LEASE) == set(ids)
 
 
-async def test_a_token_does_not_outlive_its_delivery(database: Database) -> None:
+@pytest.mark.parametrize("end", [State.DELIVERED, State.FAILED])
+async def test_a_token_outlives_neither_its_delivery_nor_its_failure(database: Database, end: State) -> None:
     event = EmailVerificationRequested.model_validate(
         {
             "user_id": uuid4(),
@@ -119,7 +120,9 @@ async def test_a_token_does_not_outlive_its_delivery(database: Database) -> None
     assert row["data"]["token"] == "t0k3n"
     assert "t0k3n" not in str(await rows(database, "SELECT convert_from(envelope, 'UTF8') AS sent FROM outbox"))
     async with database.transaction() as tx:
-        await store.settle(tx, [Outcome(row["id"], State.DELIVERED)], "anybody")
+        await store.claim(tx, [row["id"]], "holder", LEASE)
+        await store.settle(tx, [Outcome(row["id"], end)], "holder")
+    assert await states(database) == [end]
     assert [row["data"] for row in await rows(database, "SELECT data FROM messages")] == [{}]
 
 
