@@ -55,7 +55,7 @@ ORDER_TRANSITIONS: Final = {
 }
 
 # Brokers reorder: a refund may overtake the capture that it returns, and then the capture says nothing new here.
-# A refund that failed moves nothing, yet wherever it meets the order it is told: the timeline is how people learn of it.
+# A refund that failed moves nothing, yet is told wherever it meets the order: people learn of it from the timeline.
 PAYMENT_TRANSITIONS: Final = {
     (PaymentStatus.PENDING, Trigger.PAYMENT_CAPTURED): PaymentStatus.CAPTURED,
     (PaymentStatus.PENDING, Trigger.PAYMENT_DECLINED): PaymentStatus.DECLINED,
