@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 
 from apps.chassis import outbox
 from apps.chassis.app import Chassis
+from apps.chassis.telemetry import log
 from apps.contracts.orders import OrderPlaced
 from apps.contracts.payments import PaymentCaptured, PaymentDeclined
 from apps.orders import clients, details, facts, store
 from apps.orders.clients import PaymentState
 from apps.orders.details import Reference
+from apps.orders.domain import PaymentStatus
 from apps.orders.tables import Order
 
 _DECLINED = "requires_payment_method"
@@ -20,11 +22,21 @@ async def ask_about_waiting(chassis: Chassis) -> None:
     async with chassis.database.transaction() as tx:
         waiting = await store.take_waiting(tx, settings.ask_after, settings.ask_batch)
     for order in waiting:
-        state = await clients.payment_state(chassis.sidecar, order.id)
-        if state is None:
-            await _tell_again(chassis, order)
-        else:
-            await _settle(chassis, order, state)
+        try:
+            await _ask(chassis, order)
+        except Exception as error:  # noqa: BLE001  # one order's trouble must not hold up those behind it
+            log.warning("ask_failed", order_id=str(order.id), error=type(error).__name__)
+
+
+async def _ask(chassis: Chassis, order: Order) -> None:
+    """Ask about one order; a decline that is known already is no news, and is not to be charged again."""
+    state = await clients.payment_state(chassis.sidecar, order.id)
+    if order.payment_status == PaymentStatus.DECLINED and not (state and state.captured.amount):
+        return
+    if state is None:
+        await _tell_again(chassis, order)
+    else:
+        await _settle(chassis, order, state)
 
 
 async def _tell_again(chassis: Chassis, order: Order) -> None:

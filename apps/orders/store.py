@@ -138,13 +138,17 @@ async def restock(tx: AsyncSession, quantities: dict[str, int]) -> None:
 
 
 async def take_waiting(tx: AsyncSession, age: timedelta, batch: int) -> Sequence[Order]:
-    """Return orders that have heard nothing of their payment for *age*; no other replica takes them for as long."""
+    """Return orders that have waited for a capture for *age*; no other replica takes them for as long.
+
+    The declined wait as well: paid again, they may have missed the news. Who was asked about comes last.
+    """
     now = datetime.now(UTC)
     query = (
         select(Order)
-        .where(Order.status == OrderStatus.PLACED, Order.payment_status == PaymentStatus.PENDING)
+        .where(Order.status == OrderStatus.PLACED)
+        .where(Order.payment_status.in_([PaymentStatus.PENDING, PaymentStatus.DECLINED]))
         .where(Order.id < bound(now - age), or_(Order.asked_at.is_(None), Order.asked_at < now - age))
-        .order_by(Order.id)
+        .order_by(Order.asked_at.asc().nulls_first(), Order.id)
         .limit(batch)
         .with_for_update(skip_locked=True)
     )

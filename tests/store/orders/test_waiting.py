@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from apps.chassis.sidecar import Answer
-from tests.store.orders.shop import Shop
+from tests.store.orders.shop import Shop, decline
 from tests.support.asgi import call
 
 
@@ -75,6 +75,51 @@ async def test_an_order_is_asked_about_at_most_once_in_each_span(shop: Shop, mon
         await tx.execute(text("UPDATE orders SET asked_at = now() WHERE id = :id"), {"id": view["id"]})
     await tick(shop)
     assert len(await shop.told("order-placed")) == 2
+
+
+async def test_an_order_that_cannot_be_asked_about_is_named_and_holds_up_none(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    views = [await shop.placed(tea=1) for _ in range(4)]
+    broken: list[Answer] = [Answer(500, b""), Answer(200, b"no json"), known("succeeded", 1)]
+    for view, answer in zip(views, [*broken, known("succeeded", 1999)], strict=True):
+        shop.papers.payments[view["id"]] = answer
+    await tick(shop)
+    told = capsys.readouterr().out
+    assert [await standing(shop, view) for view in views] == [("placed", "pending")] * 3 + [("paid", "captured")]
+    assert [view["id"] in told for view in views] == [True, True, True, False]
+
+
+async def test_those_never_asked_about_come_before_those_that_were(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shop.chassis, "settings", shop.chassis.settings.model_copy(update={"ask_batch": 2}))
+    views = [await shop.placed(tea=1) for _ in range(4)]
+    for view in views[:2]:
+        shop.papers.payments[view["id"]] = Answer(500, b"")
+    for view in views[2:]:
+        shop.papers.payments[view["id"]] = known("succeeded", 1999)
+    await tick(shop)
+    await tick(shop)
+    assert [(await standing(shop, view))[0] for view in views] == ["placed", "placed", "paid", "paid"]
+
+
+async def test_a_declined_order_whose_later_capture_was_lost_is_paid_by_asking(shop: Shop) -> None:
+    view = await shop.placed(tea=1)
+    await shop.deliver(("1", decline(view)), topic="payment-declined")
+    shop.papers.payments[view["id"]] = known("succeeded", 1999)
+    await tick(shop)
+    assert await standing(shop, view) == ("paid", "captured")
+
+
+@pytest.mark.parametrize("answer", [known("requires_payment_method"), Answer(404, b"{}")])
+async def test_a_declined_order_that_nobody_paid_again_is_left_as_it_is(shop: Shop, answer: Answer) -> None:
+    view = await shop.placed(tea=1)
+    await shop.deliver(("1", decline(view)), topic="payment-declined")
+    shop.papers.payments[view["id"]] = answer
+    before = await shop.shown(view["id"])
+    await tick(shop)
+    await tick(shop)
+    assert await shop.shown(view["id"]) == before
+    assert len(await shop.told("order-placed")) == 1
 
 
 async def test_the_clock_does_not_fail_when_payments_is_away(shop: Shop) -> None:
