@@ -137,7 +137,9 @@ async def _answer(tx: AsyncSession, granted: Sequence[tuple[Wanted, Placement]])
         outbox.record(tx, _placed(placement, wanted.command.payment_method), trace=wanted.traceparent)
         view = reading.view_of_new(placement, details.of(wanted.command))
         answers[wanted.id] = wanted.key.kept(view, 201, reading.headers(placement.id, 1))
-    await idempotency.keep(tx, list(answers.values()))
+    if await idempotency.keep(tx, list(answers.values())) < len(answers):
+        # Somebody's twin was committed after the look. Nothing may stay of this; one by one the others get through.
+        raise in_progress()
     return {id_: kept.response() for id_, kept in answers.items()}
 
 

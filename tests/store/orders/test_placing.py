@@ -1,9 +1,14 @@
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from apps.chassis import idempotency
+from apps.chassis.idempotency import IdempotencyKey
 from tests.store.orders.shop import ADDRESS, ANNA, BERT, Shop, order
 
 
@@ -36,6 +41,27 @@ async def test_the_same_key_gives_the_same_answer_and_writes_nothing_more(shop: 
     assert second.headers["idempotent-replayed"] == "true"
     assert len(shop.papers.kept) == await shop.count("orders") == await shop.count("outbox") == 1
     assert (await shop.place(tea=2, key="same")).json()["type"] == "/problems/idempotency-key-reused"
+
+
+async def test_an_order_whose_answer_cannot_be_kept_is_undone_and_spares_its_group(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = idempotency.begin_many
+    await shop.place(tea=1, key="taken")
+
+    async def blind(tx: AsyncSession, keys: Sequence[IdempotencyKey]) -> dict[UUID, Exception]:
+        await begun(tx, keys)
+        return {}  # as where the twin's reply is committed after the look
+
+    async def unseen(_connection: AsyncConnection, _keys: Sequence[IdempotencyKey]) -> dict[UUID, Any]:
+        return {}
+
+    monkeypatch.setattr(idempotency, "begin_many", blind)
+    monkeypatch.setattr(idempotency, "recall_many", unseen)
+    twin, other = await asyncio.gather(shop.place(tea=1, key="taken"), shop.place(tea=2, key="free"))
+    assert (twin.status, twin.json()["type"]) == (409, "/problems/request-in-progress")
+    assert other.status == 201
+    assert [await shop.count("orders"), await shop.count("outbox"), await shop.left("tea")] == [2, 2, 7]
 
 
 async def test_prices_are_those_of_the_list_at_the_time_and_stay(shop: Shop) -> None:
