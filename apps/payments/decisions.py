@@ -19,10 +19,10 @@ from apps.payments.domain import (
     State,
     Trigger,
 )
-from apps.payments.payment import SETTLED, Attempt, AttemptStatus, Payment, Refund
+from apps.payments.payment import REPEAT_FOR, SETTLED, Attempt, AttemptStatus, Payment, Refund
 from apps.payments.provider import Captured, ChargeOutcome, Declined, Lost, Missing, RefundOutcome, Refused, Returned
 
-# A request that the processor has not shown by now will not come up any more.
+# A request that the processor has not shown so long after its last repetition will not come up any more.
 SETTLE_GRACE: Final = timedelta(minutes=5)
 
 
@@ -84,15 +84,15 @@ def charged(payment: Payment, reference: str, outcome: ChargeOutcome, now: datet
     attempt = next((each for each in payment.attempts if each.reference == reference), None)
     if attempt is None or attempt.status in SETTLED:
         return []
-    if attempt.status is AttemptStatus.VOIDED:
-        return _after_void(payment, attempt, outcome, now)
+    if attempt.status is AttemptStatus.VOIDED or payment.state is State.CONFLICTED:
+        return _after_all(payment, attempt, outcome, now)
     match outcome:
         case Captured():
             return _captured(payment, attempt, outcome, now)
         case Declined():
             return _declined(payment, attempt, outcome, now)
         case Lost():
-            attempt.status = AttemptStatus.UNKNOWN
+            attempt.status, attempt.open_since = AttemptStatus.UNKNOWN, attempt.open_since or now
             payment.move(Trigger.ANSWER_LOST)
         case Missing():
             _missing(payment, attempt, now)
@@ -140,9 +140,17 @@ def _captured(payment: Payment, attempt: Attempt, outcome: Captured, now: dateti
     return [fact]
 
 
-def _after_void(payment: Payment, attempt: Attempt, outcome: ChargeOutcome, now: datetime) -> Sequence[Event]:
-    """Take in that an attempt which was given up took the money after all; anything else was expected."""
-    return _captured(payment, attempt, outcome, now) if isinstance(outcome, Captured) else []
+def _after_all(payment: Payment, attempt: Attempt, outcome: ChargeOutcome, now: datetime) -> Sequence[Event]:
+    """Take in that an attempt which was given up took the money: it goes back, or a person has to compare."""
+    if not isinstance(outcome, Captured):
+        return []
+    if payment.state is State.CANCELED:
+        return _captured(payment, attempt, outcome, now)
+    _note(attempt, outcome)
+    attempt.status = AttemptStatus.CONFLICTED
+    if payment.state is not State.CONFLICTED:
+        payment.move(Trigger.MISMATCHED)
+    return []
 
 
 def _declined(payment: Payment, attempt: Attempt, outcome: Declined, now: datetime) -> Sequence[Event]:
@@ -157,14 +165,17 @@ def _declined(payment: Payment, attempt: Attempt, outcome: Declined, now: dateti
 
 
 def _missing(payment: Payment, attempt: Attempt, now: datetime) -> None:
-    """Settle that nothing was charged: try anew, or let go where the order is cancelled."""
-    if now - attempt.planned_at < SETTLE_GRACE:
+    """Settle, once it is certain, that nothing was charged: try anew, or let go where the order is cancelled."""
+    attempt.open_since = attempt.open_since or now
+    if now - attempt.open_since < REPEAT_FOR + SETTLE_GRACE:
         return
     if payment.cancelled:
         _void(payment)
     else:
-        attempt.planned_at, attempt.status = now, AttemptStatus.PLANNED
+        # a new reference: under the old one the processor may answer with a stored error
+        attempt.status = AttemptStatus.VOIDED
         payment.move(Trigger.NOT_CHARGED)
+        _plan_attempt(payment, attempt.method, now, AttemptStatus.PLANNED)
 
 
 def _settle(payment: Payment, refund: Refund, state: RefundState, now: datetime) -> Sequence[Event]:

@@ -39,6 +39,8 @@ TRANSITIONS: Final = {
     (State.UNKNOWN, Trigger.MISMATCHED): State.CONFLICTED,
     (State.UNKNOWN, Trigger.VOIDED): State.CANCELED,
     (State.REQUIRES_PAYMENT_METHOD, Trigger.PAY_AGAIN): State.PROCESSING,
+    # an attempt that was given up took the money after all
+    (State.REQUIRES_PAYMENT_METHOD, Trigger.MISMATCHED): State.CONFLICTED,
     (State.REQUIRES_PAYMENT_METHOD, Trigger.VOIDED): State.CANCELED,
     (State.SUCCEEDED, Trigger.MISMATCHED): State.CONFLICTED,
     # an answer that overtook the void: the money came after all, and goes back

@@ -1,9 +1,9 @@
 """A payment as it is kept: one sealed record with its attempts and refunds, and what may be decided about it."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 import orjson
@@ -24,6 +24,9 @@ class AttemptStatus(StrEnum):
     VOIDED = "voided"
 
 
+# So long a request whose outcome is open is repeated under its own reference, which answers at once and charges once.
+# Longer would not help: processors replay an error that they stored under a reference for a day.
+REPEAT_FOR: Final = timedelta(minutes=1)
 SETTLED = frozenset({AttemptStatus.CAPTURED, AttemptStatus.DECLINED, AttemptStatus.CONFLICTED})
 
 
@@ -39,6 +42,8 @@ class Attempt:
     provider_id: str | None = None
     brand: str | None = None
     last4: str | None = None
+    open_since: datetime | None = None
+    """When it first turned out that nobody knows whether it was charged; after `REPEAT_FOR` it is only asked for."""
 
 
 @dataclass(slots=True)
@@ -121,6 +126,8 @@ class Payment:
 def _attempt(fields: dict[str, Any]) -> Attempt:
     fields["planned_at"] = datetime.fromisoformat(fields["planned_at"])
     fields["status"] = AttemptStatus(fields["status"])
+    if since := fields.get("open_since"):
+        fields["open_since"] = datetime.fromisoformat(since)
     return Attempt(**fields)
 
 

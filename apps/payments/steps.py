@@ -9,10 +9,10 @@ from uuid import UUID
 
 from apps.contracts.base import Money
 from apps.payments.domain import RefundState, State
-from apps.payments.payment import Attempt, AttemptStatus, Payment, Refund
+from apps.payments.payment import REPEAT_FOR, Attempt, AttemptStatus, Payment, Refund
 from apps.payments.provider import Busy, Charge, ChargeOutcome, Lost, Missing, RefundOutcome, Return, Returned
 
-# Processors forget idempotency keys after a day; from here on a repetition is preceded by a question.
+# Processors forget idempotency keys after a day; from here on repeating a refund is preceded by a question.
 KEY_LIFETIME: Final = timedelta(hours=20)
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
@@ -57,8 +57,9 @@ def next_steps(payment: Payment, now: datetime, *, again: bool) -> list[Step]:
     if payment.state in (State.PROCESSING, State.UNKNOWN):
         if payment.attempt.status is AttemptStatus.UNPRICED:
             return [Price(payment.order_id)]
-        stale = now - payment.attempt.planned_at > KEY_LIFETIME
-        return [Take(charge_of(payment, payment.attempt), ask=payment.cancelled or (again and stale))]
+        return [
+            Take(charge_of(payment, payment.attempt), ask=payment.cancelled or _is_open(payment.attempt, now, again))
+        ]
     pending = next((each for each in payment.refunds if each.state is RefundState.PENDING), None)
     if pending and payment.state is State.SUCCEEDED:
         stale = now - pending.planned_at > KEY_LIFETIME
@@ -85,6 +86,12 @@ def pause(outcome: ChargeOutcome | RefundOutcome | None, tries: int) -> timedelt
     if isinstance(outcome, Lost | Missing) or (isinstance(outcome, Returned) and outcome.state is RefundState.PENDING):
         return timedelta(seconds=min(_FIRST_PAUSE_S * 2 ** min(tries - 1, 10), _LONGEST_PAUSE_S) * jitter)
     return timedelta()
+
+
+def _is_open(attempt: Attempt, now: datetime, again: bool) -> bool:
+    """Tell whether an attempt that may have been made is too old to be repeated under its reference."""
+    begun = again or attempt.open_since is not None
+    return begun and now - (attempt.open_since or attempt.planned_at) > REPEAT_FOR
 
 
 def look_again(outcomes: Sequence[Answer], tries: int) -> timedelta | None:

@@ -87,7 +87,8 @@ class StripeProvider:
             query = f"metadata['reference']:'{charge.reference}'"
             page = await self._get("/v1/payment_intents/search", query=query, expand=["data.latest_charge"])
         except Exception as error:  # noqa: BLE001
-            return Missing() if _is_missing(error) else _trouble(error)
+            # a search that is not found is a wrong address: only an empty page says that nothing was charged
+            return Missing() if charge.provider_id and _is_missing(error) else _trouble(error)
         return answers.charge(page["data"][0]) if page["data"] else Missing()
 
     async def refund(self, refund: Return) -> RefundOutcome:

@@ -161,6 +161,9 @@ def _rest(held: Held, work: Work, *, changed: bool) -> timedelta | None:
         held.tries = held.tries if again else 0
         return again
     step, last = work.done[-1] if work.done else (None, None)
+    if isinstance(step, Take) and step.charge.reference != held.payment.attempt.reference:
+        held.tries = 0
+        return _NOW
     pause = steps.pause(None if isinstance(last, Money) else last, held.tries)
     # a busy processor says so for the last hop alone: the sidecar repeats a call whose first answer was lost
     if (isinstance(last, Busy) and isinstance(step, Price)) or (changed and not pause):

@@ -75,6 +75,24 @@ async def test_lost_then_busy_is_asked_after_a_day_and_not_charged_again(
     assert (payment.state, len(desk.till.calls), desk.till.asked) == (State.SUCCEEDED, called, 1)
 
 
+async def test_an_error_that_the_processor_replays_costs_minutes_and_not_a_day(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = placed()
+    await desk.place(order)
+    first = (await desk.payment(order.order_id)).attempt.reference
+    desk.till.replays_error = {first}
+    worker = make_worker(desk.database, desk.till)
+    await _one_try(desk, worker)
+    _later(monkeypatch, timedelta(minutes=3))
+    await _one_try(desk, worker)
+    assert (desk.till.calls, desk.till.asked) == ([first], 1)
+    _later(monkeypatch, timedelta(minutes=7))
+    (payment,) = await desk.settled(order)
+    assert (payment.state, payment.captured, len(desk.till.taken)) == (State.SUCCEEDED, AMOUNT, 1)
+    assert len(desk.till.calls) == len(set(desk.till.calls)) == 2
+
+
 async def test_a_webhook_about_a_cancelled_payment_finds_money_that_came_after_all(desk: Desk) -> None:
     order = placed()
     await desk.place(order)

@@ -52,6 +52,7 @@ class Till:
     busy_once_taken: int = 0
     asked: int = 0
     lose_finds: int = 0
+    replays_error: set[str] = field(default_factory=set)
     lose_answers: int = 0
     hang: set[UUID] = field(default_factory=set)
     tamper: int = 0
@@ -66,6 +67,8 @@ class Till:
         await self.gate.wait()
         if charge.order_id in self.hang:
             await asyncio.Event().wait()
+        if charge.reference in self.replays_error:
+            return Lost("stored 500")
         if self.busy:
             self.busy -= 1
             return Busy("told to be", timedelta(milliseconds=1))

@@ -72,27 +72,74 @@ def test_an_old_attempt_is_asked_for_before_it_is_repeated() -> None:
     payment = claimed()
     (fresh,) = next_steps(payment, LATER, again=False)
     (again,) = next_steps(payment, LATER, again=True)
-    (soon,) = next_steps(payment, NOW, again=True)
-    assert [isinstance(step, Take) and step.ask for step in (fresh, again, soon)] == [False, True, False]
+    (soon,) = next_steps(payment, NOW + timedelta(seconds=59), again=True)
+    (then,) = next_steps(payment, NOW + timedelta(seconds=61), again=True)
+    assert [isinstance(step, Take) and step.ask for step in (fresh, again, soon, then)] == [False, True, False, True]
 
 
-def test_what_the_processor_never_heard_of_is_tried_anew() -> None:
+def test_what_the_processor_never_heard_of_is_tried_anew_under_another_reference() -> None:
     payment = claimed()
+    first = payment.attempt.reference
     decisions.charged(payment, payment.attempt.reference, Lost("x"), NOW)
     decisions.charged(payment, payment.attempt.reference, Missing(), LATER)
     assert payment.state is State.PROCESSING
+    (step,) = next_steps(payment, LATER, again=False)
+    assert isinstance(step, Take)
+    assert (step.ask, step.charge.reference == first, step.charge.method) == (False, False, "pm")
+
+
+def test_a_lost_charge_is_only_asked_for_until_its_request_can_no_longer_come_up() -> None:
+    payment = claimed()
+    first = payment.attempt.reference
+    began = NOW + timedelta(hours=3)
+    decisions.charged(payment, first, Lost("x"), began)
+    asked: list[bool] = []
+    for second in (30, 61, 150, 300, 359):
+        now = began + timedelta(seconds=second)
+        (step,) = next_steps(payment, now, again=False)
+        assert isinstance(step, Take)
+        asked.append(step.ask)
+        decisions.charged(payment, first, Missing() if step.ask else Lost("x"), now)
+        assert payment.attempt.reference == first
+    assert asked == [False, True, True, True, True]
+    decisions.charged(payment, first, Missing(), began + timedelta(seconds=360))
+    assert payment.attempt.reference != first
+
+
+def test_a_charge_nobody_recorded_is_looked_for_and_then_made_under_its_own_reference() -> None:
+    payment = claimed()
+    first = payment.attempt.reference
+    decisions.charged(payment, first, Missing(), LATER)
     (step,) = next_steps(payment, LATER, again=True)
     assert isinstance(step, Take)
-    assert not step.ask
+    assert (step.ask, step.charge.reference) == (False, first)
+
+
+@pytest.mark.parametrize("others", [[], ["captured"], ["declined"]])
+def test_money_taken_under_a_reference_that_was_given_up_is_a_conflict(others: list[str]) -> None:
+    payment = claimed()
+    first = payment.attempt.reference
+    decisions.charged(payment, first, Lost("x"), NOW)
+    decisions.charged(payment, first, Missing(), LATER)
+    if "captured" in others:
+        capture(payment)
+    if "declined" in others:
+        decisions.charged(payment, payment.attempt.reference, Declined("declined", None, None, b""), LATER)
+    late = Captured("pi_0", 500, "EUR", None, b"{}")
+    assert decisions.charged(payment, first, late, LATER) == []
+    assert (payment.state, payment.attempts[0].provider_id) == (State.CONFLICTED, "pi_0")
+    for outcome in (Lost("x"), Missing(), late):
+        assert decisions.charged(payment, payment.attempt.reference, outcome, LATER) == []
+    assert payment.state is State.CONFLICTED
 
 
 def test_a_cancelled_unknown_is_let_go_only_after_a_while() -> None:
     payment = claimed()
     decisions.charged(payment, payment.attempt.reference, Lost("x"), NOW)
     decisions.cancel(payment, NOW, called=True)
-    decisions.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=4))
+    decisions.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=5))
     assert payment.state is State.UNKNOWN
-    decisions.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=6))
+    decisions.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=7))
     assert (payment.state, is_pending(payment)) == (State.CANCELED, False)
 
 

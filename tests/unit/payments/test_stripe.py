@@ -2,6 +2,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import orjson
@@ -12,7 +13,7 @@ from stripe import WebhookSignature as Signature
 from apps.payments import stripe_answers as answers
 from apps.payments import stripe_provider
 from apps.payments.domain import RefundState
-from apps.payments.provider import Busy, Captured, Card, Declined, Lost, NoticeNotValidError
+from apps.payments.provider import Busy, Captured, Card, Charge, Declined, Lost, Missing, NoticeNotValidError
 from apps.payments.stripe_provider import StripeProvider
 
 SECRET = "whsec_for_tests"
@@ -116,6 +117,16 @@ def test_every_state_of_a_refund_is_understood(status: str, state: RefundState) 
 )
 def test_only_who_asks_us_to_wait_is_called_busy(error: Exception, outcome: Lost | Busy) -> None:
     assert stripe_provider._trouble(error) == outcome
+
+
+async def test_only_an_empty_search_says_that_a_charge_is_missing(
+    provider: StripeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charge = Charge(PAYMENT, uuid4(), "r-1", 700, "JPY", "pm_1")
+    nowhere = InvalidRequestError("no such endpoint", None, http_status=404)  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(provider, "_get", AsyncMock(side_effect=[nowhere, {"data": []}]))
+    assert isinstance(await provider.find(charge), Lost)
+    assert await provider.find(charge) == Missing()
 
 
 def test_a_signed_webhook_names_the_payment(provider: StripeProvider) -> None:
