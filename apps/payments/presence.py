@@ -21,7 +21,7 @@ class Presence:
         self._cleared = False
 
     async def show(self) -> None:
-        """Be seen; the first time, free what workers hold that are gone."""
+        """Be seen; the first time, free what workers hold that are gone, and what could not be opened."""
         if self._connection is None:
             self._connection = await self._database.engine.connect()
             await self._connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -29,9 +29,12 @@ class Presence:
         if not self._cleared:
             async with self._database.transaction() as tx:
                 freed = await store.free(tx)
+                unparked = await store.unpark(tx)
             self._cleared = True
             if freed:
                 log.info("leases_freed", count=freed)
+            if unparked:
+                log.info("unreadable_tried_again", count=unparked)
 
     async def leave(self) -> None:
         """Be seen no more."""

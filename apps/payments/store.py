@@ -70,7 +70,12 @@ _FREE = Hot(
     "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) "
     "FOR UPDATE SKIP LOCKED) RETURNING id"
 )
-_PARK = Hot("UPDATE payments SET due_at = NULL, lease = NULL WHERE id = ANY(CAST(:ids AS uuid[]))")
+# Never due, and yet told from a payment at rest: the index on due_at finds what was set aside.
+_PARK = Hot("UPDATE payments SET due_at = 'infinity', lease = NULL WHERE id = ANY(CAST(:ids AS uuid[]))")
+_UNPARK = Hot(
+    "UPDATE payments SET due_at = now() WHERE id IN "
+    "(SELECT id FROM payments WHERE due_at = 'infinity' FOR UPDATE SKIP LOCKED) RETURNING id"
+)
 _WAKE = Hot(
     "UPDATE payments SET due_at = now() WHERE id = (SELECT id FROM payments WHERE id = :id OR provider_ix = :provider "
     "ORDER BY id = :id DESC LIMIT 1) AND lease IS NULL"
@@ -106,7 +111,7 @@ async def lock_by_orders(tx: AsyncSession, order_ids: Iterable[UUID]) -> list[He
 
 
 async def lock_all(tx: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, Held]:
-    """Lock and return payments; those that cannot be opened are left for a person to look at."""
+    """Lock and return payments; those that cannot be opened are set aside until a worker starts."""
     return {held.payment.id: held for held in await _readable(tx, await _LOCK.run(tx, ids=list(ids)))}
 
 
@@ -143,6 +148,11 @@ async def sign_in(connection: AsyncConnection, holder: UUID) -> None:
 async def free(tx: AsyncSession) -> int:
     """Make due at once what workers hold that are gone; return how many payments."""
     return len(await _FREE.run(tx))
+
+
+async def unpark(tx: AsyncSession) -> int:
+    """Make due what could not be opened, since a key may be back; return how many payments."""
+    return len(await _UNPARK.run(tx))
 
 
 async def save(tx: AsyncSession, kept: Sequence[Kept]) -> None:

@@ -78,7 +78,33 @@ async def test_swapped_records_are_refused_and_stop_nobody_else(desk: Desk) -> N
             await desk.payment(order.order_id)
     assert len(desk.till.taken) == 1
     # set aside rather than tried for ever
-    assert await desk.sql("SELECT 1 FROM payments WHERE due_at IS NOT NULL") == []
+    assert await desk.sql("SELECT 1 FROM payments WHERE due_at < now() + interval '1 year'") == []
+
+
+async def test_records_set_aside_for_want_of_a_key_are_taken_up_when_it_is_back(desk: Desk) -> None:
+    order, paid = placed(), placed()
+    await desk.place(paid)
+    await desk.settled(paid)
+    await desk.place(order)
+    await desk.sql("UPDATE payments SET key_id = 'gone' WHERE due_at IS NOT NULL")
+    await _set_aside(desk, tries=1)
+    # the second start finds it unreadable still
+    await _set_aside(desk, tries=2)
+    called = len(desk.till.calls)
+    await desk.sql("UPDATE payments SET key_id = 'k1' WHERE key_id = 'gone'")
+    (payment,) = await desk.settled(order)
+    assert (payment.state, len(desk.till.calls)) == (State.SUCCEEDED, called + 1)
+
+
+async def _set_aside(desk: Desk, tries: int) -> None:
+    """Start a worker, and wait until it has tried to open the record for the *tries*-th time and let go of it."""
+
+    async def done() -> bool:
+        condition = "key_id = 'gone' AND lease IS NULL AND tries = :tries"
+        return bool(await desk.sql(f"SELECT 1 FROM payments WHERE {condition}", tries=tries))  # noqa: S608
+
+    async with desk.working():
+        await desk.until(done)
 
 
 async def test_half_a_swap_is_refused_too(desk: Desk) -> None:
