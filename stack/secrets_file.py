@@ -29,6 +29,7 @@ def database_urls() -> dict[str, tuple[str, str]]:
 SHAPES = {key: _URL.format(role=role, database=database) for key, (role, database) in database_urls().items()} | {
     "valkey-password": r"[A-Za-z0-9_-]{16,}",
     "users-signing-kek": _KEY_32,
+    "notifications-kek": _KEY_32,
     "payments-keks": rf"k\d+:{_KEY_32}(,k\d+:{_KEY_32})*",
     "payments-blind-index-key": _KEY_32,
     "card-processor-key": r"sk_[!-~]{8,}",
@@ -41,13 +42,17 @@ SHAPES = {key: _URL.format(role=role, database=database) for key, (role, databas
     "app-api-token": _LONG,
 }
 
+# Keys that files of older releases lack: generated where absent. Any other missing key was lost, and a new one in its
+# place would lock out what the old one opened.
+ADDED_LATER = ("notifications-kek",)
+
 
 def ensure(home: Home) -> dict[str, str]:
     """Return the secrets, generated with mode 0600 when there are none; raise `StackError` for one that is wrong."""
     if not home.secrets.exists():
         _write(home.secrets, _generate(home.port(POSTGRES_PORT)))
     home.secrets.chmod(0o600)
-    values = _follow_port(home, load(home))
+    values = _follow_port(home, _complete(home, load(home)))
     check(home, values)
     return values
 
@@ -85,6 +90,7 @@ def _generate(port: int) -> dict[str, str]:
     return values | {
         "valkey-password": secrets.token_urlsafe(24),
         "users-signing-kek": _key(),
+        "notifications-kek": _key(),
         "payments-keks": f"k1:{_key()}",
         "payments-blind-index-key": _key(),
         "card-processor-key": f"sk_test_{secrets.token_hex(16)}",
@@ -100,6 +106,17 @@ def _generate(port: int) -> dict[str, str]:
 
 def _key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _complete(home: Home, values: dict[str, str]) -> dict[str, str]:
+    """Add what came with a newer release."""
+    absent = [key for key in ADDED_LATER if key not in values]
+    if not absent:
+        return values
+    fresh = _generate(home.port(POSTGRES_PORT))
+    completed = values | {key: fresh[key] for key in absent}
+    _write(home.secrets, completed)
+    return completed
 
 
 def _follow_port(home: Home, values: dict[str, str]) -> dict[str, str]:

@@ -2,6 +2,8 @@ import asyncio
 from functools import partial
 
 from apps.chassis.app import Chassis, Service
+from apps.chassis.codec import Codec
+from apps.chassis.sidecar import Sidecar
 from apps.chassis.telemetry import log
 from apps.notifications import clients
 from apps.notifications.jobs import jobs
@@ -9,10 +11,16 @@ from apps.notifications.lanes import Lane, Resolver
 from apps.notifications.post_room import PostRoom, for_ever, until_done
 from apps.notifications.problems import PROBLEMS
 from apps.notifications.routes import router
+from apps.notifications.sealing import SECRET, Sealer
 from apps.notifications.settings import Settings
 from apps.notifications.subscriptions import handlers, intake
 
 _CLOSING_S = 8.0
+
+
+async def _codec(sidecar: Sidecar) -> Codec:
+    """Seal what security mails say, and the chassis' tables: a dead letter may hold a token as well."""
+    return Sealer.from_secret(await sidecar.secret(SECRET))
 
 
 async def prepare(chassis: Chassis) -> PostRoom:
@@ -55,6 +63,7 @@ SERVICE = Service(
     handlers=handlers,
     jobs=jobs,
     problems=PROBLEMS,
+    codec=_codec,
     prepare=prepare,
     background=[send],
 )

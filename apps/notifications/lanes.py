@@ -79,7 +79,8 @@ class Lane:
 
     async def _send(self, message: Message) -> None:
         try:
-            mail = render(message.template, message.locale, message.timezone, {"name": message.name} | message.data)
+            told = {"name": message.name} | self._room.contents(message)
+            mail = render(message.template, message.locale, message.timezone, told)
             outcome = await self._post(message, mail)
         except (RenderingError, UnknownTemplateError) as error:
             outcome = failed(message, Failure.PERMANENT, str(error))

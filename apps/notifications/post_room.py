@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from apps.chassis.database import Database
@@ -112,6 +113,10 @@ class PostRoom:
     def ready(self, message: Message) -> None:
         """Put a message in line: by priority, then by age."""
         self._waiting.put_nowait((message.priority, message.id, message))
+
+    def contents(self, message: Message) -> dict[str, Any]:
+        """Open what a message says, no sooner than it is sent; ValueError where that cannot be."""
+        return store.contents(message, self._database.codec)
 
     async def settle(self, outcome: Outcome) -> None:
         """Note what became of a message and return once that is written; who is cancelled meanwhile loses nothing."""

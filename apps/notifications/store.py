@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from uuid_utils.compat import uuid7
 
+from apps.chassis.codec import Codec
 from apps.chassis.hot import Hot
 from apps.contracts.users import Contact
 from apps.notifications.domain import PRIORITIES, Category, Outcome
@@ -18,13 +20,14 @@ from apps.notifications.letters import Letter
 GRACE = timedelta(seconds=30)
 
 _ADD = Hot("""
-INSERT INTO messages (id, dedup_key, user_id, email, locale, category, priority, template, data, due_at)
-SELECT id, dedup_key, user_id, email, locale, category, priority, template, data, coalesce(not_before, now() + :grace)
+INSERT INTO messages (id, dedup_key, user_id, email, locale, category, priority, template, data, sealed, due_at)
+SELECT id, dedup_key, user_id, email, locale, category, priority, template, data, nullif(sealed, ''),
+       coalesce(not_before, now() + :grace)
 FROM unnest(
     CAST(:ids AS uuid[]), CAST(:dedup_keys AS uuid[]), CAST(:user_ids AS uuid[]), CAST(:emails AS text[]),
     CAST(:locales AS text[]), CAST(:categories AS text[]), CAST(:priorities AS smallint[]), CAST(:templates AS text[]),
-    CAST(:data AS jsonb[]), CAST(:not_before AS timestamptz[])
-) AS letter (id, dedup_key, user_id, email, locale, category, priority, template, data, not_before)
+    CAST(:data AS jsonb[]), CAST(:sealed AS bytea[]), CAST(:not_before AS timestamptz[])
+) AS letter (id, dedup_key, user_id, email, locale, category, priority, template, data, sealed, not_before)
 ON CONFLICT (dedup_key) DO NOTHING
 RETURNING id, dedup_key
 """)
@@ -38,7 +41,7 @@ taken AS (
 )
 SELECT taken.id, taken.user_id, coalesce(taken.email, contacts.email) AS email, contacts.name,
        coalesce(taken.locale, contacts.locale) AS locale, contacts.timezone, taken.category, taken.priority,
-       taken.template, taken.data, taken.attempts, taken.created_at
+       taken.template, taken.data, taken.sealed, taken.attempts, taken.created_at
 FROM taken LEFT JOIN contacts USING (user_id) ORDER BY taken.priority, taken.id
 """
 _CLAIM_BROUGHT = Hot(
@@ -58,7 +61,8 @@ _SETTLE = Hot("""
 UPDATE messages SET
     state = outcome.state, reason = outcome.reason, due_at = outcome.due_at, holder = NULL,
     delivered_at = CASE WHEN outcome.state = 'delivered' THEN now() END,
-    data = CASE WHEN outcome.due_at IS NULL AND category = 'security' THEN '{}' ELSE data END
+    data = CASE WHEN outcome.due_at IS NULL AND category = 'security' THEN '{}' ELSE data END,
+    sealed = CASE WHEN outcome.due_at IS NOT NULL THEN sealed END
 FROM unnest(
     CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:due AS timestamptz[])
 ) AS outcome (id, state, reason, due_at)
@@ -83,7 +87,7 @@ WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A claimed message; `email` is None while its contact is unknown."""
+    """A claimed message; `email` is None while its contact is unknown, and what is `sealed` is not in `data`."""
 
     id: UUID
     user_id: UUID | None
@@ -95,6 +99,7 @@ class Message:
     priority: int
     template: str
     data: dict[str, Any]
+    sealed: bytes | None
     attempts: int
     created_at: datetime
 
@@ -102,9 +107,12 @@ class Message:
 async def add(tx: AsyncSession, letters: Sequence[Letter]) -> dict[UUID, UUID]:
     """Queue what was not queued before; return the new ids by de-duplication key."""
     ordered = sorted({letter.dedup_key: letter for letter in letters}.values(), key=lambda letter: letter.dedup_key)
+    ids = [uuid7() for _ in ordered]
+    secret = [letter.category is Category.SECURITY for letter in ordered]
+    codec: Codec = tx.info["codec"]
     rows = await _ADD.run(
         tx,
-        ids=[uuid7() for _ in ordered],
+        ids=ids,
         dedup_keys=[letter.dedup_key for letter in ordered],
         user_ids=[letter.user_id for letter in ordered],
         emails=[letter.email for letter in ordered],
@@ -112,7 +120,11 @@ async def add(tx: AsyncSession, letters: Sequence[Letter]) -> dict[UUID, UUID]:
         categories=[letter.category.value for letter in ordered],
         priorities=[PRIORITIES[letter.category] for letter in ordered],
         templates=[letter.template for letter in ordered],
-        data=[letter.data for letter in ordered],
+        data=["{}" if hide else letter.data for letter, hide in zip(ordered, secret, strict=True)],
+        sealed=[
+            codec.seal(letter.data.encode(), _context(id_)) if hide else b""
+            for id_, letter, hide in zip(ids, ordered, secret, strict=True)
+        ],
         not_before=[letter.not_before for letter in ordered],
         grace=GRACE,
     )
@@ -188,6 +200,18 @@ def _storable(reason: str | None) -> str | None:
 
 def _message(row: Any) -> Message:
     return Message(**row._asdict() | {"category": Category(row.category)})
+
+
+def contents(message: Message, codec: Codec) -> dict[str, Any]:
+    """Return what its template asks for; ValueError where that was sealed under another key, or altered."""
+    if message.sealed is None:
+        return message.data
+    opened: dict[str, Any] = orjson.loads(codec.open(message.sealed, _context(message.id)))
+    return opened
+
+
+def _context(id_: UUID) -> str:
+    return f"messages:{id_}"
 
 
 def addressed(message: Message, contact: Contact) -> Message:

@@ -12,7 +12,10 @@ from apps.users.use_cases import Means
 
 
 async def _codec(sidecar: Sidecar) -> Codec:
-    """Seal what the outbox holds: the tokens of mails are stored nowhere in clear."""
+    """Seal what the outbox holds: the tokens of mails stand in no database in clear.
+
+    They do cross the broker as they are, and stay in its stream and its append-only file for up to 48 hours.
+    """
     return Sealer.from_secret(await sidecar.secret(SECRET))
 
 

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import text
 
 from apps.chassis.app import Chassis
-from apps.chassis.codec import PlainCodec
 from apps.chassis.database import Database, engine_for
 from apps.chassis.sidecar import Answer
 from apps.contracts.base import Event, Money
@@ -23,6 +22,7 @@ from apps.notifications import letters, use_cases
 from apps.notifications.app import send
 from apps.notifications.intake import Intake
 from apps.notifications.post_room import PostRoom
+from apps.notifications.sealing import Sealer
 from apps.notifications.settings import Settings
 
 DEADLINE_S = 10.0
@@ -31,7 +31,7 @@ LEASE = timedelta(seconds=30)
 
 @pytest.fixture
 async def database(database_for: Callable[[str], str]) -> AsyncIterator[Database]:
-    opened = Database(engine_for(database_for("notifications"), 8), PlainCodec())
+    opened = Database(engine_for(database_for("notifications"), 8), Sealer(bytes(32)))
     yield opened
     await opened.close()
 

@@ -15,7 +15,18 @@ from apps.notifications.domain import Outcome, State
 from apps.notifications.rendering import UnknownTemplateError
 from apps.notifications.schemas import SendNotification
 from apps.notifications.use_cases import TemplateMismatchError
-from tests.store.notifications.conftest import LEASE, execute, order_paid, rows, states
+from tests.store.notifications.conftest import (
+    LEASE,
+    FakeSidecar,
+    all_in,
+    execute,
+    order_paid,
+    rows,
+    running,
+    states,
+)
+
+TOKEN = "t0k3n"
 
 
 async def queue(database: Database, events: list[OrderPaid]) -> None:
@@ -102,28 +113,43 @@ async def test_a_lease_is_renewed_for_its_holder_only(database: Database) -> Non
         assert await store.renew(tx, ids, "holder", LEASE) == set(ids)
 
 
+def verification_requested() -> EmailVerificationRequested:
+    told = {"email": "ann@example.org", "locale": "en", "token": TOKEN, "expires_at": datetime.now(UTC)}
+    return EmailVerificationRequested.model_validate({"user_id": uuid4(), "sequence": 1, **told})
+
+
 @pytest.mark.parametrize("end", [State.DELIVERED, State.FAILED])
 async def test_a_token_outlives_neither_its_delivery_nor_its_failure(database: Database, end: State) -> None:
-    event = EmailVerificationRequested.model_validate(
-        {
-            "user_id": uuid4(),
-            "sequence": 1,
-            "email": "ann@example.org",
-            "locale": "en",
-            "token": "t0k3n",
-            "expires_at": datetime.now(UTC),
-        }
-    )
+    event = verification_requested()
     async with database.transaction() as tx:
         await use_cases.queue(tx, [letters.verification(event)], [event])
-    [row] = await rows(database, "SELECT id, data FROM messages")
-    assert row["data"]["token"] == "t0k3n"
-    assert "t0k3n" not in str(await rows(database, "SELECT convert_from(envelope, 'UTF8') AS sent FROM outbox"))
+    [id_] = [row["id"] for row in await rows(database, "SELECT id FROM messages")]
     async with database.transaction() as tx:
-        await store.claim(tx, [row["id"]], "holder", LEASE)
-        await store.settle(tx, [Outcome(row["id"], end)], "holder")
+        await store.claim(tx, [id_], "holder", LEASE)
+        await store.settle(tx, [Outcome(id_, end)], "holder")
     assert await states(database) == [end]
-    assert [row["data"] for row in await rows(database, "SELECT data FROM messages")] == [{}]
+    assert await rows(database, "SELECT data, sealed FROM messages") == [{"data": {}, "sealed": None}]
+
+
+async def test_a_token_that_waits_to_be_sent_stands_nowhere_in_clear(database: Database) -> None:
+    event = verification_requested()
+    async with database.transaction() as tx:
+        await use_cases.queue(tx, [letters.verification(event)], [event])
+    stored = str(await rows(database, "SELECT messages::text FROM messages UNION ALL SELECT outbox::text FROM outbox"))
+    assert TOKEN not in stored
+    assert TOKEN.encode().hex() not in stored
+
+
+async def test_what_is_sealed_is_read_again_when_it_is_sent(database: Database) -> None:
+    event = verification_requested()
+    async with database.transaction() as tx:
+        await use_cases.queue(tx, [letters.verification(event)], [event])
+    await execute(database, "UPDATE messages SET due_at = now()")
+    sidecar = FakeSidecar()
+    async with running(database, sidecar):
+        await all_in(database, "delivered")
+    [(_, _, body)] = sidecar.sent
+    assert TOKEN in body
 
 
 def command(**changes: object) -> SendNotification:

@@ -27,6 +27,14 @@ def test_no_two_secrets_are_the_same(home: Home) -> None:
     assert len(set(values.values())) == len(values)
 
 
+def test_a_key_that_came_with_a_newer_release_is_added_and_nothing_else_changes(home: Home) -> None:
+    before = secrets_file.ensure(home)
+    edit(home, notifications_kek=None)
+    after = secrets_file.ensure(home)
+    assert {key for key in before if before[key] != after[key]} == {"notifications-kek"}
+    assert secrets_file.ensure(home) == after
+
+
 def test_a_loose_mode_is_tightened(home: Home) -> None:
     secrets_file.ensure(home)
     home.secrets.chmod(0o644)
