@@ -7,6 +7,7 @@ import signal
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypedDict
 
 import psutil
 
@@ -15,6 +16,15 @@ from stack.errors import StackError
 from stack.home import Home
 from stack.program import Check, Program
 from stack.secrets_file import POSTGRES_PORT, database_urls
+
+
+class Identity(TypedDict, total=False):
+    """How `subprocess` is told whom to run a child as."""
+
+    user: str
+    group: int
+    extra_groups: list[int]
+
 
 # The server refuses to run as root, so root lends it this user.
 SYSTEM_USER = "embedded_postgres"
@@ -72,6 +82,13 @@ def server_user() -> str | None:
     return "nobody"
 
 
+def identity(user: str | None) -> Identity:
+    """Return what makes a child *user* alone: with our group it would be shut out where only others may pass."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
 def program(home: Home) -> Program:
     """Describe the server process."""
     data, port = directory(home), home.port(POSTGRES_PORT)
@@ -110,7 +127,7 @@ def _initdb(home: Home, data: Path, user: str | None) -> None:
     command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     command += ["--auth-local=peer", "--auth-host=scram-sha-256", "--data-checksums"]
     done = subprocess.run(
-        command, user=user, cwd=fresh, env=environment.inherited(), capture_output=True, text=True, check=False
+        command, **identity(user), cwd=fresh, env=environment.inherited(), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["no output"]

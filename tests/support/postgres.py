@@ -110,7 +110,7 @@ def _start(user: str | None, data: Path, port: int) -> subprocess.Popen[bytes]:
     with (data / "log").open("wb") as log:
         server = subprocess.Popen(
             command,
-            user=user,
+            **postgres.identity(user),
             cwd=data,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -131,8 +131,8 @@ def _start(user: str | None, data: Path, port: int) -> subprocess.Popen[bytes]:
 
 def _run(user: str | None, cwd: Path, program: str, *arguments: str) -> None:
     command = [str(postgres.binary(program)), *arguments]
-    done = subprocess.run(command, user=user, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    assert done.returncode == 0, done.stdout.decode()
+    done = subprocess.run(command, **postgres.identity(user), cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _free_port() -> int:
