@@ -14,7 +14,8 @@ from apps.users.use_cases import Means
 async def _codec(sidecar: Sidecar) -> Codec:
     """Seal what the outbox holds: the tokens of mails stand in no database in clear.
 
-    They do cross the broker as they are, and stay in its stream and its append-only file for up to 48 hours.
+    They do cross the broker as they are. Its stream keeps them for 48 hours and until something new comes after that,
+    its append-only file until it is next rewritten.
     """
     return Sealer.from_secret(await sidecar.secret(SECRET))
 
