@@ -12,8 +12,8 @@ def test_the_servers_user_reaches_its_data_through_folders_that_are_closed_to_ou
     user = postgres.server_user()
     if user:
         postgres._let_reach(user, data)
-    write = ["/bin/sh", "-c", "echo reached > here"]
-    done = subprocess.run(write, cwd=data, capture_output=True, text=True, check=False, **postgres.identity(user))
+    write = ["/bin/sh", "-c", f"echo reached > {data}/here"]
+    done = subprocess.run(write, capture_output=True, text=True, check=False, **postgres.identity(user))
     assert (done.returncode, done.stderr) == (0, "")
     assert (data / "here").read_text() == "reached\n"
 
