@@ -43,7 +43,7 @@ class ServiceSettings(BaseSettings):
     event_body_limit: PositiveInt = 16_777_216
     outbox_poll: timedelta = timedelta(milliseconds=250)
     outbox_batch: PositiveInt = 500
-    pace: timedelta = timedelta(milliseconds=50)
+    pace: timedelta = timedelta(milliseconds=80)
     """How far apart rounds of a loop are under load: more saves CPU, less saves time."""
     outbox_retention: timedelta = timedelta(hours=24)
     inbox_retention: timedelta = timedelta(days=8)

@@ -18,8 +18,8 @@ from apps.notifications.store import Message
 _CLAIMED_AT_ONCE = 200
 _RENEWALS_PER_LEASE = 3
 _PAUSE_AFTER_TROUBLE_S = 0.5
-# Claims that follow closely are gathered this long: a statement for three mails costs hardly more than one for one.
-# Outcomes are not: a lane waits for its own to be written, and those of other lanes meanwhile share the next statement.
+# Claims and outcomes that follow closely are gathered this long: a statement for three mails costs hardly more than one
+# for one. A lane runs at most one mail ahead of what is written.
 _GATHER_S = 0.02
 
 
@@ -54,7 +54,7 @@ class PostRoom:
         """Messages whose contact is not known here."""
         self._outcomes: list[tuple[Outcome, asyncio.Future[None]]] = []
         self._settled = asyncio.Event()
-        self._claiming = Pace(_GATHER_S)
+        self._claiming, self._writing = Pace(_GATHER_S), Pace(_GATHER_S)
         self._behind = False
         self._open = False
 
@@ -128,6 +128,7 @@ class PostRoom:
     async def write_outcomes(self) -> None:
         """Wait for outcomes and write all there are in one statement."""
         await self._settled.wait()
+        await self._writing.turn()
         await self.flush()
 
     async def flush(self) -> None:

@@ -19,6 +19,7 @@ FACTS = {
         "security-alert",
     },
 }
+QUICK = {"order-placed", "payment-captured", "order-paid", "outgoing-orders", "outgoing-security"}
 QUEUE = {"outgoing-security", "outgoing-orders", "outgoing-marketing"}
 DEAD = "/events/dead-letters"
 LIVE = [it for it in subscriptions() if it.spec["routes"]["default"] != DEAD]
@@ -75,7 +76,9 @@ def test_batches_are_large_enough_to_pay_and_quick_enough_to_serve(subscription:
     workers = int(components()[subscription.spec["pubsubname"]].field("concurrency")["value"])
     assert bulk["enabled"]
     assert 0 < bulk["maxMessagesCount"] <= workers
-    assert 10 <= bulk["maxAwaitDurationMs"] <= 20
+    # every topic's clock ticks whether or not anything comes: quick where somebody waits, slow elsewhere
+    quick = subscription.spec["topic"] in QUICK
+    assert bulk["maxAwaitDurationMs"] in (range(10, 21) if quick else range(100, 201))
 
 
 @pytest.mark.parametrize("subscription", DEAD_LETTERS, ids=by_name)
