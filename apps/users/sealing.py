@@ -1,48 +1,11 @@
-"""What must not be read from a stolen dump is sealed: AES-256-GCM, bound to the row that it belongs to."""
+from typing import ClassVar
 
-import base64
-import binascii
-import secrets
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from apps.chassis.settings import MisconfiguredError
+from apps.chassis import sealing
 
 SECRET = "users-signing-kek"  # noqa: S105  # its name
-_KEY_BYTES = 32
-_NONCE_BYTES = 12
-_FORM = b"\x01"
 
 
-class Sealer:
-    """Seals and opens under one key."""
+class Sealer(sealing.Sealer):
+    """Seals signing keys, and the tables that carry the tokens of mails."""
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
-
-    @classmethod
-    def from_secret(cls, text: str) -> "Sealer":
-        """Read the key as it stands in the secret store; MisconfiguredError where it is none."""
-        try:
-            key = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if len(key) != _KEY_BYTES:
-            raise MisconfiguredError(f"secret {SECRET} is not the base64 of {_KEY_BYTES} bytes; correct it in secrets")
-        return cls(key)
-
-    def seal(self, plain: bytes, context: str) -> bytes:
-        """Return *plain* sealed for *context*, which names its table and row."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return _FORM + nonce + self._cipher.encrypt(nonce, plain, context.encode())
-
-    def open(self, sealed: bytes, context: str) -> bytes:
-        """Return what was sealed; ValueError under another key, for another context, or altered."""
-        form, nonce, rest = sealed[:1], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
-        if form != _FORM:
-            raise ValueError("sealed in an unknown form")
-        try:
-            return self._cipher.decrypt(nonce, rest, context.encode())
-        except InvalidTag as error:
-            raise ValueError("sealed under another key, or altered") from error
+    secret: ClassVar[str] = SECRET
