@@ -57,9 +57,9 @@ def routes(api: Api) -> list[Route]:
 
     async def decide(request: Request) -> Response:
         agreed = await request.body() == b"outcome=agree"
-        call = api.call(request, request.url.query.encode(), api.faults.draw())
         back: str | None = None
         try:
+            call = api.call(request, request.url.query.encode(), api.faults.draw())
             with transaction(api.book.db):
                 back = intents.pending(call)["next_action"]["redirect_to_url"]["return_url"]
                 try:
@@ -72,7 +72,7 @@ def routes(api: Api) -> list[Route]:
         if back is None or not back.startswith(("http://", "https://")):
             return page("Thank you", f"<p>The payment was {'authorised' if agreed else 'refused'}.</p>")
         status = "succeeded" if agreed else "failed"
-        query = urlencode({"payment_intent": call.path["id"], "redirect_status": status})
+        query = urlencode({"payment_intent": request.path_params["id"], "redirect_status": status})
         return RedirectResponse(f"{back}{'&' if '?' in back else '?'}{query}", status_code=303)
 
     return [

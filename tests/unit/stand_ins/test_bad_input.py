@@ -1,7 +1,7 @@
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.stand_ins import StandIn
@@ -31,6 +31,7 @@ VALUES = st.one_of(
     fields=st.lists(st.tuples(NAMES, VALUES), max_size=6),
     query=st.booleans(),
 )
+@example(method="POST", path="/authenticate/pi_x", fields=[("[", "1")], query=True)
 def test_no_input_makes_the_processor_stumble(
     processor: StandIn, method: str, path: str, fields: list[tuple[str, str]], query: bool
 ) -> None:
