@@ -7,10 +7,10 @@ RUN := .venv/bin
 SUITE := tests/unit tests/contract tests/store tests/e2e tests/chaos
 TESTS ?= $(SUITE)
 
-.PHONY: help up down status test test-fast check format demo bench soak schemas clean
+.PHONY: help up down status test test-fast check format demo bench soak schemas dapr-schemas clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv/.synced ## Start the whole system and keep it up; DETACH=1 returns when it is ready
 	@$(RUN)/sidecart up $(if $(DETACH),--detach)
@@ -27,7 +27,7 @@ test: .venv/.synced ## Run every test but the full sizes; TESTS=path for a part
 test-fast: .venv/.synced ## Run what needs no running system: unit and contract tests
 	@$(RUN)/pytest tests/unit tests/contract
 
-check: .venv/.synced ## Lint, types, imports, formats, lock file
+check: .venv/.synced ## Lint, types, imports, formats, lock file, and what sidecars read
 	@$(UV) lock --check --quiet || { echo "uv.lock is stale: run 'uv lock' and commit it"; exit 1; }
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
@@ -35,6 +35,7 @@ check: .venv/.synced ## Lint, types, imports, formats, lock file
 	$(RUN)/pyright
 	$(RUN)/lint-imports --no-cache
 	$(RUN)/yamllint --strict .
+	$(RUN)/sidecart check
 
 format: .venv/.synced ## Put the sources into their one format
 	@$(RUN)/ruff check --fix . && $(RUN)/ruff format .
@@ -50,6 +51,9 @@ soak: .venv/.synced ## Run the tests at their full sizes; takes hours
 
 schemas: .venv/.synced ## Write the events' golden schemas anew, to be reviewed
 	@$(RUN)/python -m tests.contract.test_events
+
+dapr-schemas: .venv/.synced ## Write Dapr's own description of its files anew, after a change of dapr/runtime/go.mod
+	@$(RUN)/python -m stack.check.upstream
 
 clean: ## Remove what was installed into the checkout; data and caches elsewhere stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from stack.cli import change, doctor, token, tour, up, watching
+from stack.cli import change, checking, doctor, token, tour, up, watching
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command()(watching.status)
 app.command()(watching.logs)
 app.command()(change.restart)
 app.command()(change.scale)
+app.command()(checking.check)
 app.command()(change.apply)
 app.command()(doctor.doctor)
 app.command()(token.token)
