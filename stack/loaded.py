@@ -7,23 +7,12 @@ from typing import Any
 
 import yaml
 
-from stack import apply
 from stack.errors import StackError
 from stack.home import Home
 from stack.logs import reason
 from stack.program import Program
 
 ANSWER_S = 5.0
-
-
-def refuse_unreadable(home: Home) -> None:
-    """Raise `StackError` naming the first file that no sidecar could use, before any is started."""
-    for path in [*sorted(home.resources.glob("*.yaml")), *sorted(home.config.glob("*.yaml"))]:
-        try:
-            text = path.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise StackError(f"{path} cannot be read: {error}") from error
-        apply.check(path, text)
 
 
 def refuse_left_out(home: Home, programs: list[Program]) -> None:

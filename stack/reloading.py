@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stack import records
-from stack.apply import check
+from stack.check import running
 from stack.errors import StackError
 from stack.home import Home
 from stack.program import Program, load_all
@@ -28,8 +28,8 @@ class ConfigurationWatch:
         self._seen = now
         for path in sorted(edited):
             try:
-                check(path, path.read_text())
-            except (OSError, StackError) as error:
+                running.refuse_alone(path)
+            except StackError as error:
                 # A sidecar that reads a broken one ends, and ends again at each start: it keeps what it has.
                 yield f"not reloaded: {error}"
                 continue

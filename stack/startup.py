@@ -18,6 +18,7 @@ from stack import (
     secrets_file,
     topology,
 )
+from stack.check import running
 from stack.errors import StackError
 from stack.home import Home
 from stack.logs import reason
@@ -61,7 +62,8 @@ class Startup:
         secrets = secrets_file.ensure(home)
         for edited in resources.seed(home, reset=reset):
             self._progress.say(f"{edited} was edited here and stays so (`sidecart up --reset` seeds it anew)")
-        loaded.refuse_unreadable(home)
+        for finding in running.refuse_unusable(home):
+            self._progress.say(str(finding))
         with self._progress.stage("looking for the Dapr runtime"):
             found = runtime.resolve(self._progress.say)
         programs = plan.programs(home, self._topology, secrets, found.daprd, found.sentry)

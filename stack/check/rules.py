@@ -48,5 +48,5 @@ def twins(documents: list[Document]) -> Iterator[Finding]:
 
 def _scopes(document: Document, world: World) -> Iterator[Finding]:
     for index, app_id in enumerate(document.scopes):
-        if app_id not in world.app_ids:
+        if app_id not in world.app_ids | world.broken:
             yield document.finding(("scopes", index), f"{app_id} is no app-id", instead_of(app_id, world.app_ids))

@@ -21,7 +21,8 @@ PATTERN = "*.y*ml"
 def findings(home: Home) -> list[Finding]:
     """Return all that is wrong with what this system's sidecars read."""
     found, unread = _read(home)
-    return sorted({*inspect(found, known(home)), *unread, *_out_of_sight(home)})
+    told = inspect(found, known(home), unread=[each.path for each in unread])
+    return sorted({*told, *unread, *_out_of_sight(home)})
 
 
 def refuse_unusable(home: Home) -> list[Finding]:

@@ -17,7 +17,7 @@ AUTHENTICATION = {
     "gcp": "pubsub/gcp/pubsub/*.go",
 }
 _TAG = re.compile(r'\bmapstructure(?:aliases)?:"([\w, ]+)"')
-_QUOTED = re.compile(r'"([A-Za-z][A-Za-z0-9]+)"')
+_QUOTED = re.compile(r'"([a-z][A-Za-z0-9]+)"')
 _REGISTERED = re.compile(r'[(,]\s*"([a-z][a-z0-9.-]*)"\s*[,)]')
 
 
@@ -74,7 +74,9 @@ def _field(each: dict[str, Any]) -> dict[str, Any]:
 def _authentication(contrib: Path, name: str) -> set[str]:
     paths = sorted(contrib.glob(AUTHENTICATION[name]))
     if name == "azuread":
-        return set(_QUOTED.findall(paths[0].read_text().partition("MetadataKeys")[2])) | {"useAzureAD", "useEntraID"}
+        # Behind these come the names of storage, which its own components describe.
+        credentials = paths[0].read_text().partition("MetadataKeys")[2].partition("storage components")[0]
+        return set(_QUOTED.findall(credentials)) | {"useAzureAD", "useEntraID"}
     return _tags(paths) | {"useAWSIAM", "awsRegion", "awsAccessKey", "awsSecretKey", "awsSessionToken"}
 
 

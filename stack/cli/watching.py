@@ -33,6 +33,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for 
         uptime = f"{process.uptime_s:.0f} s"
         table.add_row(process.name, process.kind, pid, ready, ports, str(process.restarts), uptime)
     Console().print(table)
+    for each in found.warnings:
+        print(f"warning: {each.file}:{each.line}: {each.what}; {each.remedy}")
 
 
 def require_running(home: Home) -> Running:

@@ -189,9 +189,9 @@ class System:
         return tokens.for_app(secrets_file.load(Home(self.root, self.offset)), app_id)
 
     def status(self) -> dict[str, dict[str, Any]]:
-        """What `sidecart status --json` says, by process name, without a new interpreter for each look."""
-        found = status.read(Home(root=self.root, offset=self.offset))
-        return {process.name: process.model_dump() for process in found.processes}
+        """What `sidecart status --json` says of processes, by process name, without a new interpreter for each look."""
+        found = status.processes(Home(root=self.root, offset=self.offset))
+        return {process.name: process.model_dump() for process in found}
 
     def pids(self) -> dict[str, int]:
         """The pid of each process that runs."""

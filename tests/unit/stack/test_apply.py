@@ -8,8 +8,8 @@ from stack.home import Home
 
 COMPONENT = """apiVersion: dapr.io/v1alpha1
 kind: Component
-metadata: {name: pubsub}
-spec: {type: pubsub.redis, version: v1}
+metadata: {name: clock}
+spec: {type: bindings.cron, version: v1, metadata: [{name: schedule, value: "@every 10s"}]}
 """
 
 
@@ -20,42 +20,44 @@ def put(folder: Path, text: str, name: str = "new.yaml") -> Path:
 
 
 def test_the_file_of_the_same_kind_and_name_is_replaced_under_its_own_name(home: Home, tmp_path: Path) -> None:
-    present = put(home.resources, COMPONENT, "the-broker.yaml")
+    present = put(home.resources, COMPONENT, "the-clock.yaml")
     inode = present.stat().st_ino
-    changed = COMPONENT.replace("pubsub.redis", "pubsub.rabbitmq")
+    changed = COMPONENT.replace("10s", "5s")
     assert apply(home, put(tmp_path, changed)) == present
     assert present.read_text() == changed
     assert present.stat().st_ino != inode, "written in place: a sidecar may have read half of it"
-    assert [path.name for path in home.resources.iterdir()] == ["the-broker.yaml"]
+    assert [path.name for path in home.resources.iterdir()] == ["the-clock.yaml"]
 
 
 def test_a_new_name_gets_a_file_of_its_own_beside_another_kind_of_that_name(home: Home, tmp_path: Path) -> None:
-    put(home.resources, COMPONENT, "pubsub.yaml")
+    put(home.resources, COMPONENT, "clock.yaml")
     policy = (
-        "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: pubsub}\nspec: {policies: {}, targets: {}}"
+        "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: clock}\nspec: {policies: {}, targets: {}}\n"
+        "scopes: [orders]"
     )
-    assert apply(home, put(tmp_path, policy)).name == "pubsub-resiliency.yaml"
-    assert (home.resources / "pubsub.yaml").read_text() == COMPONENT
+    assert apply(home, put(tmp_path, policy)).name == "clock-resiliency.yaml"
+    assert (home.resources / "clock.yaml").read_text() == COMPONENT
 
 
 def test_a_configuration_goes_where_its_sidecar_reads_it(home: Home, tmp_path: Path) -> None:
-    text = "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: orders}\nspec: {mtls: {}}"
+    text = "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: orders}\nspec: {mtls: {enabled: true}}"
     assert apply(home, put(tmp_path, text)) == home.config / "orders.yaml"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (COMPONENT.replace("Component", "Comport"), "kind is 'Comport'"),
-        (COMPONENT.replace("dapr.io/v1alpha1", "v1"), "apiVersion is 'v1'"),
-        (COMPONENT.replace("name: pubsub", "nam: pubsub"), "metadata.name is None"),
-        (COMPONENT.replace("name: pubsub", "name: ../pubsub"), "metadata.name is '../pubsub'"),
-        (COMPONENT.replace("type: pubsub.redis, ", ""), "spec.type is missing"),
-        (COMPONENT.replace("spec: {type: pubsub.redis, version: v1}", "spec: 3"), "is missing"),
-        (COMPONENT + "---\n" + COMPONENT, "exactly one YAML document"),
-        ("", "exactly one YAML document"),
+        (COMPONENT.replace("Component", "Comport"), "new.yaml:2: kind is Comport; did you mean Component?"),
+        (COMPONENT.replace("dapr.io/v1alpha1", "v1"), 'new.yaml:1: apiVersion is "v1"; it must be dapr.io/v1alpha1'),
+        (COMPONENT.replace("name: clock", ""), "new.yaml:3: metadata.name is missing"),
+        (COMPONENT.replace("name: clock", "name: ../clock"), 'new.yaml:3: metadata.name is "../clock"'),
+        (COMPONENT.replace("type: bindings.cron, ", ""), "new.yaml:4: spec.type is missing"),
+        (COMPONENT.partition("spec:")[0] + "spec: 3", "new.yaml:4: spec is 3; it must be fields below it"),
+        (COMPONENT + "---\n" + COMPONENT, "new.yaml:6: a second document starts here"),
+        ("", "new.yaml:1: holds no resource"),
         ("a: [", "no valid YAML"),
         (COMPONENT + "x: ${SIDECART_NOPE}", "is unknown"),
+        (COMPONENT + "x: 1\ny: 2", "x is nothing that Component has; there are"),
     ],
 )
 def test_what_a_sidecar_would_choke_on_is_refused_in_one_line(home: Home, tmp_path: Path, text: str, said: str) -> None:
@@ -74,5 +76,5 @@ def test_a_name_held_twice_is_refused_and_both_holders_named(home: Home, tmp_pat
 
 
 def test_a_missing_file_is_named(home: Home, tmp_path: Path) -> None:
-    with pytest.raises(StackError, match=r"gone\.yaml cannot be read"):
+    with pytest.raises(StackError, match=r"gone\.yaml:1: cannot be read: No such file"):
         apply(home, tmp_path / "gone.yaml")
