@@ -102,7 +102,7 @@ def unknown(document: Document) -> Iterator[Finding]:
     for index, entry in enumerate(document.spec["metadata"]):
         keys, name = ("spec", "metadata", index), entry["name"]
         if name.casefold() not in accepted and UNDOCUMENTED not in lines[document.line(*keys) - 1]:
-            remedy = f"{instead_of(name, names)} (`{UNDOCUMENTED}` on its line lets it be)"
+            remedy = f"{instead_of(name, known['fields'])} (`{UNDOCUMENTED}` on its line lets it be)"
             yield document.finding(keys, f"{name} is no field that {kind} documents", remedy)
 
 
@@ -113,7 +113,7 @@ def _value(document: Document, index: int, field: dict[str, Any]) -> Iterator[Fi
     raw = entry["value"]
     text = str(raw).lower() if isinstance(raw, bool) else str(raw)
     keys = ("spec", "metadata", index, "value")
-    if field.get("allowed") and text not in field["allowed"]:
+    if field.get("allowed") and text.casefold() not in map(str.casefold, field["allowed"]):
         yield document.finding(keys, f"{entry['name']} is {text!r}", instead_of(text, field["allowed"]))
     elif remedy := values.fits(text, field.get("type", "")):
         yield document.finding(keys, f"{entry['name']} is {text!r}", remedy)

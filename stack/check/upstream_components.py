@@ -8,8 +8,11 @@ from typing import Any
 import yaml
 
 Types = dict[str, dict[str, dict[str, Any]]]
-# What upstream calls required and is not: it may come with each request, or another field takes its place.
-OPTIONAL = {"emailTo", "emailFrom", "subject", "toNumber", "fromNumber", "vaultToken", "vaultTokenMountPath"}
+# Called required and not so: it may come with each request, has a default, or another field takes its place.
+OPTIONAL = {
+    *("deliverPolicy", "emailFrom", "emailTo", "fileName", "fromNumber", "subject", "toNumber"),
+    *("vaultToken", "vaultTokenMountPath"),
+}
 # Fields that the built-in ways to authenticate read: their descriptions are not in the module.
 AUTHENTICATION = {
     "aws": "common/aws/auth/*.go",
@@ -51,13 +54,17 @@ def _entry(contrib: Path, folder: Path, described: dict[str, Any]) -> dict[str, 
     fields = {each["name"]: _field(each) for each in described.get("metadata") or []}
     for profile in [*profiles, *builtin]:
         for each in profile.get("metadata") or []:
-            fields.setdefault(each["name"], _field(each) | {"required": False})
+            field, same = _field(each) | {"required": False}, fields.get(each["name"])
+            # One way to authenticate allows this value, another way that one.
+            if same and same["allowed"] and field["allowed"]:
+                field = same | {"allowed": sorted({*same["allowed"], *field["allowed"]})}
+            fields[each["name"]] = field if not same or same["allowed"] else same
     sources = [path for path in folder.glob("*.go") if not path.name.endswith("_test.go")]
     extra = _tags(sources) | {name for each in builtin for name in _authentication(contrib, each["name"])}
-    known = {name.casefold() for name in fields}
+    taken = {name.casefold() for name in fields}
     return {
         "fields": {name: {key: value for key, value in field.items() if value} for name, field in fields.items()},
-        "also": sorted(name for name in extra if name.casefold() not in known),
+        "also": sorted(name for name in extra if name.casefold() not in taken),
     }
 
 
@@ -65,7 +72,8 @@ def _field(each: dict[str, Any]) -> dict[str, Any]:
     allowed = [str(value) for value in each.get("allowedValues") or []]
     return {
         "type": "" if each.get("type") == "string" else each.get("type"),
-        "required": bool(each.get("required")) and each["name"] not in OPTIONAL,
+        # One that is for input alone, or for output, is not asked of the other.
+        "required": bool(each.get("required")) and each["name"] not in OPTIONAL and "binding" not in each,
         "sensitive": each.get("sensitive"),
         "allowed": allowed,
     }

@@ -79,11 +79,15 @@ def test_a_secret(key: str, value: str, unborn: Unborn) -> None:
 
 
 COMPONENTS = {
-    "no YAML": ("spec:\n", "spec: [\n", "pubsub.yaml: no valid YAML"),
-    "an unknown kind": ("kind: Component", "kind: Compnent", "pubsub.yaml: kind is 'Compnent'"),
-    "an unknown type": ("type: pubsub.redis", "type: pubsub.rediss", "pubsub.rediss"),
-    "a value of a wrong form": ("version: v1\n", "version: v1\n  ignoreErrors: often\n", "users-daprd did not load"),
-    "a value that cannot be": ('value: "256"', 'value: "many"', "concurrency"),
+    "no YAML": ("spec:\n", "spec: [\n", "pubsub.yaml:7: no valid YAML"),
+    "an unknown kind": ("kind: Component", "kind: Compnent", "pubsub.yaml:3: kind is Compnent"),
+    "an unknown type": ("type: pubsub.redis", "type: pubsub.rediss", "pubsub.yaml:7: pubsub.rediss is no type"),
+    "a value of a wrong form": (
+        "version: v1\n",
+        "version: v1\n  ignoreErrors: often\n",
+        "pubsub.yaml:9: spec.ignoreErrors is",
+    ),
+    "a value that cannot be": ('value: "256"', 'value: "many"', "pubsub.yaml:20: concurrency is"),
 }
 
 

@@ -78,6 +78,7 @@ def none_left(system: System) -> bool:
 def test_status_names_every_process_with_what_a_machine_needs(sample: System) -> None:
     status = json.loads(sample.sidecart("status", "--json").stdout)
     assert status["profile"] == "embedded"
+    assert status["warnings"] == []
     assert {process["name"] for process in status["processes"]} == NAMES
     for process in status["processes"]:
         assert set(process) == {"name", "kind", "pid", "ready", "ports", "restarts", "uptime_s"}
