@@ -63,7 +63,7 @@ class Startup:
         for edited in resources.seed(home, reset=reset):
             self._progress.say(f"{edited} was edited here and stays so (`sidecart up --reset` seeds it anew)")
         for finding in running.refuse_unusable(home):
-            self._progress.say(str(finding))
+            self._progress.say(f"warning: {finding}")
         with self._progress.stage("looking for the Dapr runtime"):
             found = runtime.resolve(self._progress.say)
         programs = plan.programs(home, self._topology, secrets, found.daprd, found.sentry)

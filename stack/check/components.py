@@ -39,10 +39,15 @@ def _secret(document: Document, world: World, keys: tuple[str, str, int]) -> Ite
             )
             break
     store = (document.body.get("auth") or {}).get("secretStore")
-    stores = {it.name for it in world.of("Component") if it.spec["type"].startswith("secretstores.")}
+    stores = {it.name: it for it in world.of("Component") if it.spec["type"].startswith("secretstores.")}
     if store is None:
         yield document.finding((*keys, "secretKeyRef"), "no auth.secretStore says where secrets are", "add it")
-    elif store not in stores | world.broken | {BUILT_IN_STORE}:
+    elif store in stores:
+        for app_id in document.scopes:
+            if app_id in world.app_ids and not stores[store].reaches(app_id):
+                remedy = f"add {app_id} to the scopes of {stores[store].path.name}"
+                yield document.finding(("auth", "secretStore"), f"{app_id} does not load {store}", remedy)
+    elif store not in world.broken | {BUILT_IN_STORE}:
         yield document.finding(("auth", "secretStore"), f"{store} is no secret store", instead_of(store, stores))
 
 

@@ -67,14 +67,14 @@ def read(path: Path, text: str) -> Document | Finding:
         nodes: list[yaml.Node] = []
         while loader.check_node():
             nodes.append(loader.get_node())
-        bodies = [loader.construct_document(node) for node in nodes]
+        bodies = [_told_in_texts(loader.construct_document(node)) for node in nodes]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = " ".join(str(error.problem or error.context).split())
         if error.problem and error.context and error.context_mark:
             said += f" {error.context} of line {error.context_mark.line + 1}"
         return Finding(path, mark.line + 1 if mark else 1, f"no valid YAML: {said}", "correct it")
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         return Finding(path, 1, f"no valid YAML: {' '.join(str(error).split())}", "correct it")
     finally:
         loader.dispose()
@@ -91,6 +91,13 @@ def read(path: Path, text: str) -> Document | Finding:
         line, key = twice[0]
         return Finding(path, line, f"{key} stands twice at this level", "keep one: the other is ignored")
     return Document(path, text, bodies[0], {(): nodes[0].start_mark.line + 1} | lines)
+
+
+def _told_in_texts(value: Any) -> Any:
+    """Make every key a text, as a sidecar does: YAML reads 5 as a number and `on` as true."""
+    if isinstance(value, dict):
+        return {str(key): _told_in_texts(each) for key, each in value.items()}
+    return [_told_in_texts(each) for each in value] if isinstance(value, list) else value
 
 
 def _walk(

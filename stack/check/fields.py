@@ -56,6 +56,9 @@ def findings(document: Document) -> Iterator[Finding]:
         same = [name for name in types() if name.partition(".")[0] == kind.partition(".")[0]]
         yield document.finding(("spec", "type"), f"{kind} is no type that Dapr has", instead_of(kind, same or types()))
         return
+    if remedy := values.fits(document.spec.get("initTimeout", "0"), "duration"):
+        said = f"initTimeout is {document.spec['initTimeout']!r}"
+        yield document.finding(("spec", "initTimeout"), said, remedy)
     yield from _sources(document)
     known = types()[kind]
     if not known:

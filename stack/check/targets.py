@@ -56,14 +56,14 @@ def _aims(document: Document, world: World) -> Iterator[Finding]:
 
 
 def _policy(document: Document, world: World, keys: Keys, name: str) -> Iterator[Finding]:
-    """All files that a sidecar loads are one pot of policies."""
+    """Look for a policy in all files that the same sidecar loads: to it they are one pot."""
     group = GROUPS[keys[-1]]
     for app_id in world.loaded_by(document):
         pot = [it for it in world.of("Resiliency") if it.reaches(app_id)]
-        names = {name for it in pot for name in it.spec["policies"].get(group, {})} | BUILT_IN
-        if name not in names:
+        names = {name for it in pot for name in it.spec["policies"].get(group, {})}
+        if name not in names | (BUILT_IN if group == "retries" else set()):
             defined = any(name in it.spec["policies"].get(group, {}) for it in world.of("Resiliency"))
-            remedy = "define it in this file" if defined else instead_of(name, names - BUILT_IN)
+            remedy = "define it in this file" if defined else instead_of(name, names)
             yield document.finding(keys, f"{app_id} would have no policy {name} among its {group}", remedy)
             return
 

@@ -20,6 +20,8 @@ def check(
     home = current_home()
     if running_ones and paths:
         raise StackError("give paths or --running, not both")
+    if running_ones and not running.present(home):
+        raise StackError(f"nothing in {home.resources} yet: `sidecart up` puts it there")
     found = running.findings(home) if running_ones else _of(home, paths) if paths else checkout.findings()
     for finding in found:
         print(_near(finding))
@@ -47,7 +49,10 @@ def _expanded(path: Path) -> list[Path]:
     """Return a folder's resources: other YAML may lie there too, such as the run file."""
     if not path.is_dir():
         return [path]
-    return [each for each in sorted(path.rglob(running.PATTERN)) if "dapr.io/" in each.read_text(errors="replace")]
+    found = [each for each in sorted(path.rglob(running.PATTERN)) if "dapr.io/" in each.read_text(errors="replace")]
+    if not found:
+        raise StackError(f"{path} holds nothing that a sidecar reads: name another folder, or a file")
+    return found
 
 
 def _near(finding: Finding) -> str:

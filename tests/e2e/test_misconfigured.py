@@ -79,13 +79,19 @@ def test_a_secret(key: str, value: str, unborn: Unborn) -> None:
 
 
 COMPONENTS = {
-    "no YAML": ("spec:\n", "spec: [\n", "pubsub.yaml:7: no valid YAML"),
+    "no YAML": ("spec:\n", "spec: [\n", "pubsub.yaml:8: no valid YAML"),
     "an unknown kind": ("kind: Component", "kind: Compnent", "pubsub.yaml:3: kind is Compnent"),
     "an unknown type": ("type: pubsub.redis", "type: pubsub.rediss", "pubsub.yaml:7: pubsub.rediss is no type"),
     "a value of a wrong form": (
         "version: v1\n",
         "version: v1\n  ignoreErrors: often\n",
         "pubsub.yaml:9: spec.ignoreErrors is",
+    ),
+    # Dapr's description calls it a text: only the sidecar knows better.
+    "a value that only the sidecar reads": (
+        "    - name: streamTTL\n",
+        "    - name: redisPort\n      value: seventy\n    - name: streamTTL\n",
+        "redisPort",
     ),
     "a value that cannot be": ('value: "256"', 'value: "many"', "pubsub.yaml:20: concurrency is"),
 }

@@ -55,4 +55,11 @@ def test_a_file_from_elsewhere_is_checked_as_if_it_were_applied(seeded: Home, tm
 def test_what_cannot_be_asked_is_told(tmp_path: Path) -> None:
     gone = tmp_path / "gone.yaml"
     assert run(gone) == ([f"{gone}:1: cannot be read: No such file or directory; repair or remove it"], "1 to repair")
+    (tmp_path / "empty").mkdir()
+    assert "holds nothing that a sidecar reads" in run(tmp_path / "empty")[1]
     assert run("--running", gone) == ([], "give paths or --running, not both")
+
+
+def test_a_system_that_never_started_is_said_to_have_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDECART_HOME", str(home.root))
+    assert run("--running") == ([], f"nothing in {home.resources} yet: `sidecart up` puts it there")

@@ -12,6 +12,14 @@ SLIPS = [
         "pubsub.rediss\n",
         "pubsub.rediss is no type that Dapr has; did you mean pubsub.redis?",
     ),
+    Slip(
+        STORE,
+        "  metadata:\n",
+        "  initTimeout: 5\n  metadata:\n",
+        "spec.initTimeout is 5; it must be a text",
+        at="initT",
+    ),
+    Slip(STORE, "  metadata:\n", "  initTimeout: 5 s\n  metadata:\n", "initTimeout is '5 s'; write a dur", at="initT"),
     Slip(STORE, "version: v2", "version: v3", "state.postgresql has no version v3; there are v1, v2"),
     Slip(PUBSUB, 'value: "256"', 'value: "many"', "concurrency is 'many'; write a number"),
     Slip(PUBSUB, "value: 48h", "value: 2d", "streamTTL is '2d'; write a duration"),
@@ -124,3 +132,10 @@ def test_names_of_fields_are_read_as_sidecars_read_them() -> None:
 
 def test_what_upstream_wrongly_calls_required_may_come_with_the_request() -> None:
     assert found_in(Slip(MAIL, "    - name: emailFrom\n      value: shop@sidecart.example\n", "", "")) == []
+
+
+def test_a_secret_store_that_a_user_of_the_component_does_not_load_is_found() -> None:
+    told = found_in(Slip("components/embedded/secrets.yaml", "scopes: [users, ", "scopes: [", ""), is_ours=False)
+    assert any(
+        "pubsub.yaml:46: users does not load secrets; add users to the scopes of secrets.yaml" in it for it in told
+    )

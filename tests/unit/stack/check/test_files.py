@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.broken import Slip, assert_found, found_in
+from tests.support.broken import Slip, assert_found, found_in, sound
 
 SMS = "components/embedded/sms.yaml"
 QUEUE = "resiliency/notification-queue-policies.yaml"
@@ -54,3 +54,16 @@ def test_what_refers_to_a_broken_file_is_not_called_broken_too() -> None:
     assert len(found_in(Slip("components/embedded/pubsub.yaml", "spec:", "spec: [", ""))) == 1
     assert len(found_in(Slip("components/embedded/secrets.yaml", "type:", "typ:", ""))) == 2
     assert len(found_in(Slip("dapr/subscriptions/orders-dead-letters.yaml", "topic:", "topics:", ""))) == 2
+
+
+def test_keys_that_yaml_takes_for_something_else_are_texts_to_a_sidecar() -> None:
+    file = "resiliency/undelivered-policies.yaml"
+    numbered = Slip(file, "undelivered-call: 5s", "5: 5s", "")
+    assert len(found_in(numbered)) == 2, "unused, and not there"
+    used = numbered.text().replace("{timeout: undelivered-call,", '{timeout: "5",')
+    assert found_in(Slip(file, sound()[numbered.path()], used, "")) == []
+
+
+def test_yaml_that_refers_to_itself_is_found() -> None:
+    (told,) = found_in(Slip(SMS, "scopes: [notifications]", "scopes: &all [*all]", ""))
+    assert "sms.yaml:1: no valid YAML: " in told
