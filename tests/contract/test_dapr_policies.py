@@ -1,19 +1,11 @@
-import re
-from collections import Counter
-from itertools import pairwise
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.documents import APP_IDS, CHECKOUT, SERVICES, Document, components, read
+from tests.support.documents import CHECKOUT, SERVICES, Document, components, read
 
 POLICIES = read("resiliency")
-NUMBER = re.compile(r"^\s+[\w-]+: \"?(-?\d|consecutiveFailures|\d+-\d+|[\d,-]+\"$)")
-
-
-def by_name(document: Document) -> str:
-    return document.name
 
 
 def policies(document: Document, kind: str) -> dict[str, Any]:
@@ -27,37 +19,6 @@ def component_targets() -> list[tuple[Document, str, dict[str, Any]]]:
         for document in POLICIES
         for name, target in document.spec["targets"].get("components", {}).items()
     ]
-
-
-@pytest.mark.parametrize("document", POLICIES, ids=by_name)
-def test_a_reason_stands_before_each_number(document: Document) -> None:
-    lines = document.path.read_text().splitlines()
-    for before, line in pairwise(lines):
-        if NUMBER.match(line):
-            assert before.lstrip().startswith("# "), f"{document.path.name}: {line.strip()} has no reason"
-
-
-@pytest.mark.parametrize("document", POLICIES, ids=by_name)
-def test_every_policy_is_defined_where_it_is_used_and_used_where_it_is_defined(document: Document) -> None:
-    targets = [target for kind in document.spec["targets"].values() for target in kind.values()]
-    used = [policy for target in targets for policy in named(target)]
-    defined = {name for kind in document.spec["policies"].values() for name in kind}
-    # Defaults are used by their names alone.
-    assert set(used) == {name for name in defined if not name.startswith(("Default", "DaprBuiltIn"))}
-
-
-def named(target: dict[str, Any]) -> list[str]:
-    parts = [target[way] for way in ("inbound", "outbound") if way in target] or [target]
-    return [str(policy) for part in parts for policy in part.values()]
-
-
-@pytest.mark.parametrize("app_id", APP_IDS)
-def test_no_policy_or_target_overwrites_another_in_the_same_sidecar(app_id: str) -> None:
-    # A sidecar throws all files into one pot: the last of two that share a name wins.
-    loaded = [document for document in POLICIES if app_id in document.scopes]
-    names = Counter((kind, name) for it in loaded for kind, group in it.spec["policies"].items() for name in group)
-    targets = Counter((kind, name) for it in loaded for kind, group in it.spec["targets"].items() for name in group)
-    assert {key: count for key, count in (names + targets).items() if count > 1} == {}
 
 
 @pytest.mark.parametrize(("document", "name"), [(it, name) for it, name, _ in component_targets()])

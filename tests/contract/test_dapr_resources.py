@@ -1,13 +1,10 @@
 import re
-from pathlib import Path
 
 import pytest
-import yaml
 
 from stack.secrets_file import SHAPES
 from tests.support.documents import APP_IDS, CHECKOUT, WATCHED, Document, components, paths, read
 
-EVERY_FILE = paths(*WATCHED, "dapr/config", "dapr")
 RESOURCES = read(*WATCHED)
 ROLES = {
     "pubsub": {"users", "orders", "payments", "notifications"},
@@ -38,12 +35,6 @@ def by_name(document: Document) -> str:
     return document.path.stem
 
 
-@pytest.mark.parametrize("path", EVERY_FILE, ids=str)
-def test_a_file_holds_one_document(path: Path) -> None:
-    # The loader of a sidecar reads the first and says nothing about the rest.
-    assert len(list(yaml.safe_load_all(path.read_text()))) == 1
-
-
 def test_files_that_meet_in_one_folder_have_different_names() -> None:
     names = [path.name for path in paths(*WATCHED)]
     assert len(names) == len(set(names))
@@ -53,17 +44,6 @@ def test_no_two_resources_of_a_kind_share_a_name() -> None:
     # Two with one name make the sidecar exit.
     names = [("Component" if it.kind == "HTTPEndpoint" else it.kind, it.name) for it in RESOURCES]
     assert len(names) == len(set(names))
-
-
-@pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
-def test_a_resource_is_scoped_to_app_ids_that_exist(resource: Document) -> None:
-    assert resource.scopes, "without scopes every sidecar loads it"
-    assert set(resource.scopes) <= set(APP_IDS)
-
-
-@pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
-def test_a_resource_says_what_it_is_before_it_says_how(resource: Document) -> None:
-    assert resource.path.read_text().startswith("# ")
 
 
 def test_components_are_the_known_roles_for_the_known_services() -> None:
