@@ -28,7 +28,7 @@ class ConfigurationWatch:
         self._seen = now
         for path in sorted(edited):
             try:
-                running.refuse_alone(path)
+                running.refuse_files(path)
             except StackError as error:
                 # A sidecar that reads a broken one ends, and ends again at each start: it keeps what it has.
                 yield f"not reloaded: {error}"

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SHOWN = 12
+# As alike as a slip of the fingers leaves two words.
+NEAR = 0.7
 
 
 @dataclass(frozen=True, order=True)
@@ -23,7 +25,7 @@ def instead_of(word: str, known: Iterable[str]) -> str:
     """Return a remedy for *word*: the nearest of what is known, else a list of it."""
     names = sorted(set(known))
     near = {name.casefold(): name for name in names}
-    if close := difflib.get_close_matches(word.casefold(), near, n=1, cutoff=0.6):
+    if close := difflib.get_close_matches(word.casefold(), near, n=1, cutoff=NEAR):
         return f"did you mean {near[close[0]]}?"
     if not names:
         return "there is none"

@@ -32,10 +32,11 @@ def refuse_unusable(home: Home) -> list[Finding]:
     return inspect(found, known(home))
 
 
-def refuse_alone(path: Path) -> None:
-    """Raise `StackError` when a sidecar could not use this one file."""
-    text = text_of(path)
-    refuse([text] if isinstance(text, Finding) else unusable({path: text}))
+def refuse_files(*paths: Path) -> None:
+    """Raise `StackError` when a sidecar could not use one of these."""
+    texts = {path: text_of(path) for path in paths}
+    unread = [text for text in texts.values() if isinstance(text, Finding)]
+    refuse([*unread, *unusable({path: text for path, text in texts.items() if isinstance(text, str)})])
 
 
 def arrivals(home: Home, new: Files) -> list[Finding]:

@@ -19,6 +19,8 @@ AUTHENTICATION = {
     "azuread": "common/authentication/azure/metadata-properties.go",
     "gcp": "pubsub/gcp/pubsub/*.go",
 }
+# Their lists of values are not what the sources take.
+OPEN = {"saslMechanism"}
 _TAG = re.compile(r'\bmapstructure(?:aliases)?:"([\w, ]+)"')
 _QUOTED = re.compile(r'"([a-z][A-Za-z0-9]+)"')
 _REGISTERED = re.compile(r'[(,]\s*"([a-z][a-z0-9.-]*)"\s*[,)]')
@@ -69,7 +71,7 @@ def _entry(contrib: Path, folder: Path, described: dict[str, Any]) -> dict[str, 
 
 
 def _field(each: dict[str, Any]) -> dict[str, Any]:
-    allowed = [str(value) for value in each.get("allowedValues") or []]
+    allowed = [] if each["name"] in OPEN else [str(value) for value in each.get("allowedValues") or []]
     return {
         "type": "" if each.get("type") == "string" else each.get("type"),
         # One that is for input alone, or for output, is not asked of the other.

@@ -3,7 +3,7 @@ from typing import Annotated
 
 import typer
 
-from stack import resources
+from stack import resources, topology
 from stack.check import checkout, running
 from stack.check.finding import Finding
 from stack.errors import StackError
@@ -37,12 +37,20 @@ def _of(home: Home, paths: list[Path]) -> list[Finding]:
     found = [each for each in checkout.findings() if each.path in ours] if ours else []
     if lively:
         found += [each for each in running.findings(home) if each.path.resolve() in lively]
-    texts = {path: running.text_of(path) for path in sorted(asked - ours - lively)}
+    guests = {path: run_file for path in asked - ours - lively for run_file in _run_files(path)}
+    for run_file in sorted(set(guests.values())):
+        found += [each for each in checkout.guests(run_file) if each.path in guests]
+    texts = {path: running.text_of(path) for path in sorted(asked - ours - lively - guests.keys())}
     found += [text for text in texts.values() if isinstance(text, Finding)]
     strangers = {
         path: resources.fill_in(home, text, str(path)) for path, text in texts.items() if isinstance(text, str)
     }
     return found + (running.arrivals(home, strangers) if strangers else [])
+
+
+def _run_files(path: Path) -> list[Path]:
+    """Return the run file that *path* belongs to, if it came with one."""
+    return [found for folder in path.parents[:2] if (found := folder / topology.DEFAULT_FILE.name).is_file()]
 
 
 def _expanded(path: Path) -> list[Path]:

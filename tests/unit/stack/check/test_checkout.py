@@ -28,19 +28,40 @@ def test_the_profiles_are_the_folders_with_the_default_first(copy: Path) -> None
     assert told(copy) == []
 
 
-def test_a_profile_that_lacks_what_another_offers_is_found(copy: Path) -> None:
+def test_what_a_profile_does_not_bring_is_the_defaults(copy: Path) -> None:
     (copy / "components" / "other" / "undelivered.yaml").unlink()
-    gone, *besides = told(copy)
-    assert gone == "components/other/undelivered.yaml:1: not there, and embedded offers undelivered; add it"
-    assert len(besides) == 1, "its policy aims at nothing under that profile"
+    assert told(copy) == []
+    assert copy / "components" / "embedded" / "undelivered.yaml" in checkout.files("other", copy)
 
 
-def test_a_profile_that_serves_others_than_another_does_is_found(copy: Path) -> None:
-    path = copy / "components" / "other" / "secrets.yaml"
-    path.write_text(path.read_text().replace("[users, orders,", "[orders,"))
-    assert told(copy)[-1].startswith(
-        "components/other/secrets.yaml:12: secrets is for orders, payments, notifications, in"
-    )
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "said"),
+    [
+        (
+            "sms.yaml",
+            "name: sms\n",
+            "name: smss\n",
+            ":5: embedded has no smss to put this in place of; did you mean sms?",
+        ),
+        (
+            "sms.yaml",
+            "[notifications]",
+            "[notifications, users]",
+            ":21: sms is for notifications, users, in embedded for n",
+        ),
+        (
+            "undelivered.yaml",
+            "state.redis",
+            "pubsub.redis",
+            ":7: undelivered is of kind pubsub, in embedded of kind state",
+        ),
+    ],
+)
+def test_what_a_swap_would_take_away_is_found(copy: Path, name: str, right: str, wrong: str, said: str) -> None:
+    path = copy / "components" / "other" / name
+    assert right in path.read_text()
+    path.write_text(path.read_text().replace(right, wrong, 1))
+    assert any(each.startswith(f"components/other/{name}{said}") for each in told(copy)), told(copy)
 
 
 def test_a_slip_in_one_profile_is_found_once_and_in_that_profile(copy: Path) -> None:
@@ -57,3 +78,31 @@ def test_a_placeholder_that_the_stack_does_not_fill_in_is_found_on_its_line(copy
     assert only.startswith(
         "components/other/card-processor.yaml:8: ${SIDECART_CARD_PROCESSOR_ADDRESS} is unknown; there are"
     )
+
+
+RUN_FILE = """
+version: 1
+common: {resourcesPaths: [resources]}
+apps:
+  - {appID: guest, daprHTTPPort: 3507, daprGRPCPort: 4507, daprInternalGRPCPort: 5507, metricsPort: 9507}
+"""
+POLICY = """# For a guest alone.
+apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: {name: guest}
+spec:
+  policies: {timeouts: {ask: 3s}}
+  targets: {apps: {orders: {timeout: ask}}}
+scopes: [guest]
+"""
+
+
+def test_who_joins_by_a_run_file_of_its_own_has_a_set_of_its_own(copy: Path) -> None:
+    folder = copy / "examples" / "guest" / "resources"
+    folder.mkdir(parents=True)
+    (folder.parent / "dapr.yaml").write_text(RUN_FILE)
+    (folder / "guest.yaml").write_text(POLICY)
+    assert told(copy) == []
+    (folder / "guest.yaml").write_text(POLICY.replace("timeout: ask", "timeout: aks"))
+    assert told(copy)[0].startswith("examples/guest/resources/guest.yaml:6: no target of this file uses ask")
+    assert told(copy)[1].startswith("examples/guest/resources/guest.yaml:7: guest would have no policy aks")

@@ -52,6 +52,21 @@ def test_a_file_from_elsewhere_is_checked_as_if_it_were_applied(seeded: Home, tm
 
 
 @pytest.mark.usefixtures("seeded")
+def test_a_file_that_came_with_a_run_file_is_checked_in_that_company(tmp_path: Path) -> None:
+    app = "{appID: guest, daprHTTPPort: 3507, daprGRPCPort: 4507, daprInternalGRPCPort: 5507, metricsPort: 9507}"
+    (tmp_path / "dapr.yaml").write_text(f"version: 1\ncommon: {{resourcesPaths: [resources]}}\napps: [{app}]\n")
+    (tmp_path / "resources").mkdir()
+    path = tmp_path / "resources" / "pubsub.yaml"
+    text = (CHECKOUT / "components" / "embedded" / "secrets.yaml").read_text()
+    path.write_text(
+        text.replace("[users, orders, payments, notifications]", "[guest]").replace("name: secrets\n", "name: pubsub\n")
+    )
+    assert run(tmp_path) == ([], "")
+    path.write_text(path.read_text().replace("[guest]", "[gust]"))
+    assert run(path) == ([f"{path}:12: gust is no app-id; did you mean guest?"], "1 to repair")
+
+
+@pytest.mark.usefixtures("seeded")
 def test_what_cannot_be_asked_is_told(tmp_path: Path) -> None:
     gone = tmp_path / "gone.yaml"
     assert run(gone) == ([f"{gone}:1: cannot be read: No such file or directory; repair or remove it"], "1 to repair")

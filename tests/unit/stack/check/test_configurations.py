@@ -10,7 +10,7 @@ SLIPS = [
         ORDERS,
         "    defaultAction: deny\n",
         "    defaultAction: denied\n",
-        "defaultAction is 'denied'; did you mean deny?",
+        "defaultAction is 'denied'; there are allow, deny",
     ),
     Slip(ORDERS, "        defaultAction: deny\n", "        defaultAction: dany\n", "defaultAction is 'dany'"),
     Slip(ORDERS, CANCEL, CANCEL.replace("allow", "alow"), "action is 'alow'; did you mean allow?"),

@@ -1,6 +1,7 @@
 import pytest
 
-from tests.support.broken import Slip, assert_found, found_in
+from stack.home import CHECKOUT
+from tests.support.broken import Slip, assert_found, found_in, sound
 
 CALLS, EDGE = "resiliency/services-policies.yaml", "resiliency/edge-policies.yaml"
 QUEUE = "resiliency/notification-queue-policies.yaml"
@@ -91,3 +92,11 @@ def test_what_overwrites_another_files_policy_or_target_is_found() -> None:
 def test_conditions_that_breakers_understand_pass() -> None:
     for trip in ("requests > 20 && totalFailures >= 10", "!(consecutiveFailures < 5) || totalFailures != 0"):
         assert found_in(Slip(CALLS, "trip: consecutiveFailures >= 20", f"trip: '{trip}'", "")) == []
+
+
+def test_policies_for_a_store_that_is_being_moved_may_be_there_before_it() -> None:
+    text = sound()[CHECKOUT / "resiliency/order-details-policies.yaml"]
+    slip = Slip(
+        "resiliency/order-details-policies.yaml", text, text.replace("order-details:", "order-details-next:"), ""
+    )
+    assert found_in(slip) == []
