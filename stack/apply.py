@@ -16,7 +16,7 @@ def apply(home: Home, file: Path) -> Path:
     if isinstance(text, Finding):
         raise StackError(str(text))
     text = resources.fill_in(home, text, str(file))
-    running.refuse(running.arrivals(home, {file: text}))
+    running.refuse(running.arrivals(home, {file: text}), to_see_all=f"sidecart check {file}")
     found = identity(file, text)
     if found is None:
         raise StackError(f"{file} holds no resource")

@@ -47,10 +47,10 @@ def arrivals(home: Home, new: Files) -> list[Finding]:
     return [each for each in inspect(replaced(before_them, new), told) if each.path in new or each not in before]
 
 
-def refuse(found: list[Finding]) -> None:
-    """Raise `StackError` with the first finding, in one line, and how many there are besides."""
+def refuse(found: list[Finding], to_see_all: str = "sidecart check --running") -> None:
+    """Raise `StackError` with the first finding, in one line, and how to see what there is besides."""
     if found:
-        more = f" (and {len(found) - 1} more: see `sidecart check`)" if len(found) > 1 else ""
+        more = f" (and {len(found) - 1} more: `{to_see_all}`)" if len(found) > 1 else ""
         raise StackError(f"{found[0]}{more}")
 
 

@@ -23,7 +23,7 @@ AUTHENTICATION = {
 OPEN = {"saslMechanism"}
 _TAG = re.compile(r'\bmapstructure(?:aliases)?:"([\w, ]+)"')
 _QUOTED = re.compile(r'"([a-z][A-Za-z0-9]+)"')
-_REGISTERED = re.compile(r'[(,]\s*"([a-z][a-z0-9.-]*)"\s*[,)]')
+_REGISTERED = re.compile(r'[(,]\s*"([a-z][a-z0-9.-]*)"(?=\s*[,)])')
 
 
 def components(dapr: Path, contrib: Path) -> Types:
