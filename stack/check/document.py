@@ -86,7 +86,7 @@ def read(path: Path, text: str) -> Document | Finding:
     if not bodies or not isinstance(bodies[0], dict):
         return Finding(path, 1, "holds no resource", "start with apiVersion, kind, metadata, spec")
     lines: dict[tuple[Key, ...], int] = {}
-    twice = list(_walk(nodes[0], (), lines, set()))
+    twice = list(_walk(nodes[0], (), lines))
     if twice:
         line, key = twice[0]
         return Finding(path, line, f"{key} stands twice at this level", "keep one: the other is ignored")
@@ -100,12 +100,8 @@ def _told_in_texts(value: Any) -> Any:
     return [_told_in_texts(each) for each in value] if isinstance(value, list) else value
 
 
-def _walk(
-    node: yaml.Node, at: tuple[Key, ...], lines: dict[tuple[Key, ...], int], above: set[int]
-) -> Iterator[tuple[int, str]]:
+def _walk(node: yaml.Node, at: tuple[Key, ...], lines: dict[tuple[Key, ...], int]) -> Iterator[tuple[int, str]]:
     """Note the line of each value below *node*; yield keys that stand twice, with the second's line."""
-    if id(node) in above:
-        return
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -114,8 +110,8 @@ def _walk(
                 yield line, str(key.value)
             seen.add(str(key.value))
             lines[*at, str(key.value)] = line
-            yield from _walk(value, (*at, str(key.value)), lines, above | {id(node)})
+            yield from _walk(value, (*at, str(key.value)), lines)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             lines[*at, index] = item.start_mark.line + 1
-            yield from _walk(item, (*at, index), lines, above | {id(node)})
+            yield from _walk(item, (*at, index), lines)

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from stack.home import CHECKOUT, Home
 
 
 @pytest.fixture
-def seeded(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+def seeded(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     secrets_file.ensure(home)
     resources.seed(home, reset=False)
     monkeypatch.setenv("SIDECART_HOME", str(home.root))

@@ -96,6 +96,13 @@ SLIPS = [
     ),
     Slip(PUBSUB, "orders=order-placed", "orders:order-placed", "is no rule; write app-id=topic", at='value: "\\'),
     Slip(
+        "components/embedded/card-processor.yaml",
+        "spec:\n",
+        "spec:\n  clientTLS: {renegotiation: Nevr}\n",
+        'renegotiation is "Nevr"; did you mean Never?',
+        at="Nevr",
+    ),
+    Slip(
         MAIL,
         "scopes: [notifications]",
         "scopes: [notification]",

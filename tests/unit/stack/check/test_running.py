@@ -8,6 +8,7 @@ from stack import apply, resources, secrets_file
 from stack.check import running
 from stack.errors import StackError
 from stack.home import Home
+from stack.reloading import ConfigurationWatch
 
 
 @pytest.fixture
@@ -105,3 +106,13 @@ def test_a_file_with_its_policies_elsewhere_is_refused_where_they_are_not(seeded
     policy.write_text(text.replace("name: email\n", "name: mine\n", 1).replace("email-send", "mine-send"))
     with pytest.raises(StackError, match=r"mine\.yaml:\d+: \S+ stands in email-policies\.yaml too"):
         apply.apply(seeded, policy)
+
+
+def test_a_broken_configuration_is_not_passed_on_to_its_sidecar(seeded: Home) -> None:
+    watch = ConfigurationWatch(seeded)
+    assert list(watch.pass_on()) == []
+    path = seeded.config / "orders.yaml"
+    path.write_text(path.read_text().replace("accessControl:", "accesControl:"))
+    (said,) = watch.pass_on()
+    assert said.startswith(f"not reloaded: {path}:9: spec.accesControl is nothing that spec has; did you mean accessC")
+    assert list(watch.pass_on()) == []
