@@ -56,10 +56,11 @@ def _entry(contrib: Path, folder: Path, described: dict[str, Any]) -> dict[str, 
     fields = {each["name"]: _field(each) for each in described.get("metadata") or []}
     for profile in [*profiles, *builtin]:
         for each in profile.get("metadata") or []:
-            field, same = _field(each) | {"required": False}, fields.get(each["name"])
+            field: dict[str, Any] = {**_field(each), "required": False}
+            same = fields.get(each["name"])
             # One way to authenticate allows this value, another way that one.
             if same and same["allowed"] and field["allowed"]:
-                field = same | {"allowed": sorted({*same["allowed"], *field["allowed"]})}
+                field = {**same, "allowed": sorted({*same["allowed"], *field["allowed"]})}
             fields[each["name"]] = field if not same or same["allowed"] else same
     sources = [path for path in folder.glob("*.go") if not path.name.endswith("_test.go")]
     extra = _tags(sources) | {name for each in builtin for name in _authentication(contrib, each["name"])}
