@@ -21,8 +21,9 @@ def refuse_left_out(home: Home, programs: list[Program]) -> None:
         # the public door tells nobody what it has loaded
         if sidecar.kind != "sidecar" or "DAPR_API_TOKEN" not in sidecar.env:
             continue
-        loaded = {component["name"] for component in _metadata(sidecar).get("components", [])}
-        for path, name in _meant_for(home, sidecar.env["APP_ID"]):
+        meant = _meant_for(sidecar)
+        loaded = {component["name"] for component in _metadata(sidecar).get("components", [])} if meant else set()
+        for path, name in meant:
             if name not in loaded:
                 said = reason(home, sidecar.name)
                 raise StackError(f"{path}: {sidecar.name} did not load component {name}: {said}")
@@ -41,10 +42,18 @@ def _metadata(sidecar: Program) -> dict[str, Any]:
         connection.close()
 
 
-def _meant_for(home: Home, app_id: str) -> list[tuple[Path, str]]:
+def _meant_for(sidecar: Program) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
-    for path in sorted(home.resources.glob("*.yaml")):
+    for path in watched_files(sidecar):
         document: dict[str, Any] = yaml.safe_load(path.read_text())
+        app_id = sidecar.env["APP_ID"]
         if document["kind"] == "Component" and app_id in (document.get("scopes") or [app_id]):
             found.append((path, str(document["metadata"]["name"])))
     return found
+
+
+def watched_files(sidecar: Program) -> list[Path]:
+    """Return the files of the folders that a sidecar was started with."""
+    flag = "--resources-path="
+    folders = [Path(argument.removeprefix(flag)) for argument in sidecar.argv if argument.startswith(flag)]
+    return [path for folder in folders for path in sorted(folder.glob("*.yaml"))]

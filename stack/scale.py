@@ -31,13 +31,14 @@ def scale(home: Home, record: Running, app_id: str, wanted: int, progress: Progr
     added = [program for number in range(have + 1, wanted + 1) for program in services.replica(app, number)]
     removed = [replica_name(app_id, number) for number in range(wanted + 1, have + 1)]
     if added:
-        _add(home, [*present.values()], added, progress)
+        add(home, [*present.values()], added, progress)
     for name in removed:
-        _remove(home, name)
+        remove(home, [name, f"{name}-daprd"])
         progress.say(f"stopped: {name}")
 
 
-def _add(home: Home, present: list[Program], added: list[Program], progress: Progress) -> None:
+def add(home: Home, present: list[Program], added: list[Program], progress: Progress) -> None:
+    """Start *added* beside what runs, and return when all of it is ready."""
     ports.refuse_taken({f"{each.name} {use}": port for each in added for use, port in each.ports.items()})
     for program in added:
         program.write(home)
@@ -49,10 +50,10 @@ def _add(home: Home, present: list[Program], added: list[Program], progress: Pro
     await_ready(home, added, progress)
 
 
-def _remove(home: Home, name: str) -> None:
-    """Take a replica out of the middle of its work in an orderly way: the app drains through its sidecar."""
+def remove(home: Home, names: list[str]) -> None:
+    """Take processes out of the middle of their work in an orderly way: an app drains through its sidecar."""
     client = Supervisor(home)
-    for each in (name, f"{name}-daprd"):
+    for each in names:
         client.stop([each], STOP_DEADLINE_S)
         client.remove(each)
         (home.programs / f"{each}.json").unlink(missing_ok=True)

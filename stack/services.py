@@ -26,10 +26,13 @@ _FLAGS = {
 
 
 class Services:
-    """Builds the processes of one system's app-ids."""
+    """Builds the processes of one system's app-ids; *guests* joined while it ran, and bring resources of their own."""
 
-    def __init__(self, home: Home, topology: Topology, daprd: Path, secrets: dict[str, str]) -> None:
+    def __init__(
+        self, home: Home, topology: Topology, daprd: Path, secrets: dict[str, str], *, guests: bool = False
+    ) -> None:
         self._home, self._topology, self._daprd, self._secrets = home, topology, daprd, secrets
+        self._guests = guests
 
     def replica(self, app: App, number: int = 1) -> list[Program]:
         """Describe replica *number* of an app-id: its app, if it has one, and its sidecar."""
@@ -45,11 +48,12 @@ class Services:
             "DAPR_HTTP_PORT": str(self._port(app.dapr_http_port, number)),
             "DAPR_GRPC_PORT": str(self._port(app.dapr_grpc_port, number)),
         }
+        if app.app_port is not None or self._guests:
+            # The system's own bare sidecar, the public door, asks for no token: its configuration says what it opens.
+            env["DAPR_API_TOKEN"] = tokens.for_sidecar(self._secrets, app.app_id)
         if app.app_port is not None:
-            # A bare sidecar is the public door: it asks for no token, its configuration says what it opens.
             env |= {
                 "APP_PORT": str(self._port(app.app_port, number)),
-                "DAPR_API_TOKEN": tokens.for_sidecar(self._secrets, app.app_id),
                 "APP_API_TOKEN": tokens.for_app(self._secrets, app.app_id),
             }
         return env | {name: _text(value) for name, value in app.env.items()}
@@ -85,7 +89,6 @@ class Services:
             "dapr-listen-addresses": app.api_listen_addresses or "127.0.0.1",
             "dapr-internal-grpc-listen-address": "127.0.0.1",
             "metrics-listen-address": "127.0.0.1",
-            "resources-path": self._home.resources,
             "enable-mtls": True,
             "sentry-address": sentry.address(self._home),
             "control-plane-trust-domain": sentry.TRUST_DOMAIN,
@@ -101,12 +104,22 @@ class Services:
         return Program(
             name=replica_name(app.app_id, number) + "-daprd",
             kind="sidecar",
-            argv=[str(self._daprd), *(f"--{flag}={_text(value)}" for flag, value in options.items())],
+            argv=[
+                str(self._daprd),
+                *(f"--{flag}={_text(value)}" for flag, value in options.items()),
+                *(f"--resources-path={folder}" for folder in self._resources(app)),
+            ],
             env=self._environment(app, number),
             env_from_files={"DAPR_TRUST_ANCHORS": str(sentry.trust_anchors(self._home))},
             ports=ports,
             check=Check(via="http", port=ports["http"], path="/v1.0/healthz"),
         )
+
+    def _resources(self, app: App) -> list[Path]:
+        """Return the folders that a sidecar watches: the system's one, or a guest's own."""
+        if not self._guests:
+            return [self._home.resources]
+        return [(self._topology.file.parent / folder).resolve() for folder in app.resources_paths or []]
 
 
 def replica_name(app_id: str, number: int) -> str:

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from stack.cli import change, checking, doctor, token, tour, up, watching
+from stack.cli import change, checking, doctor, guests, token, tour, up, watching
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -22,6 +22,9 @@ app.command()(change.restart)
 app.command()(change.scale)
 app.command()(checking.check)
 app.command()(change.apply)
+app.command()(guests.join)
+app.command()(guests.leave)
+app.command()(guests.env)
 app.command()(doctor.doctor)
 app.command()(token.token)
 app.command()(tour.demo)
