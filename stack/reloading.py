@@ -34,12 +34,15 @@ class ConfigurationWatch:
                 yield f"not reloaded: {error}"
                 continue
             for program in load_all(self._home):
-                if f"--config={path}" in program.argv and self._reload(program):
+                if f"--config={path}" in program.argv and self._reload(program, path):
                     yield f"{program.name} reads {path} again"
 
-    def _reload(self, program: Program) -> bool:
+    def _reload(self, program: Program, path: Path) -> bool:
         starts = records.starts(self._home, program.name)
         if program.kind != "sidecar" or starts is None or not starts.alive:
+            return False
+        if starts.begun > path.stat().st_mtime:
+            # One that started since has read it; a signal before it listens for signals would end it.
             return False
         os.kill(starts.pid, signal.SIGHUP)
         return True
