@@ -1,4 +1,4 @@
-"""Schemas of events are promises: a change here is seen, argued and written into the golden files on purpose.
+"""Schemas of events are promises: a change here is seen, argued and written into the published files on purpose.
 
 `python -m tests.contract.test_events` writes them anew.
 """
@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 import apps.contracts
 from apps.contracts.base import Event
+from tests.support.documents import CHECKOUT
 from tests.support.services import NAMES, service
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = CHECKOUT / "docs" / "schemas"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def published() -> dict[str, type[Event]]:
@@ -38,7 +41,8 @@ EVENTS = published()
 
 
 def schema(kind: type[Event]) -> Any:
-    return {"pubsub": kind.pubsub, "aggregate": kind.aggregate, "data": kind.model_json_schema(mode="serialization")}
+    about = {"$schema": DIALECT, "$id": kind.topic, "x-pubsub": kind.pubsub, "x-aggregate": kind.aggregate}
+    return about | kind.model_json_schema(mode="serialization")
 
 
 @pytest.mark.parametrize("topic", sorted(EVENTS))
@@ -50,6 +54,14 @@ def test_a_published_schema_does_not_change_by_accident(topic: str) -> None:
 
 def test_no_golden_file_outlives_its_event() -> None:
     assert {file.stem for file in GOLDEN.glob("*.json")} == set(EVENTS)
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)
+def test_a_published_schema_is_one_that_any_language_can_use(file: Path) -> None:
+    published_schema = json.loads(file.read_text())
+    assert published_schema["$schema"] == DIALECT
+    Draft202012Validator.check_schema(published_schema)
+    assert not Draft202012Validator(published_schema).is_valid({})
 
 
 @pytest.mark.parametrize("name", NAMES)
