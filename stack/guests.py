@@ -26,9 +26,7 @@ def join(home: Home, file: Path, progress: Progress) -> None:
     present = load_all(home)
     _refuse_present(guests.apps, present)
     _refuse_missing_commands(guests)
-    daprd = next(Path(program.argv[0]) for program in present if program.kind == "sidecar")
-    services = Services(home, guests, daprd, secrets_file.load(home), guests=True)
-    added = [program for app in guests.apps for program in services.replica(app)]
+    added = programs(home, guests)
     sidecars = [program for program in added if program.kind == "sidecar"]
     files = [path for sidecar in sidecars for path in loaded.watched_files(sidecar)]
     running.refuse_files(*files)
@@ -40,6 +38,13 @@ def join(home: Home, file: Path, progress: Progress) -> None:
     except BaseException:
         scale.remove(home, [program.name for program in added])
         raise
+
+
+def programs(home: Home, guests: Topology) -> list[Program]:
+    """Describe the processes of *guests*, under the runtime that is already in use."""
+    daprd = next(Path(program.argv[0]) for program in load_all(home) if program.kind == "sidecar")
+    services = Services(home, guests, daprd, secrets_file.load(home), guests=True)
+    return [program for app in guests.apps for program in services.replica(app)]
 
 
 def leave(home: Home, record: Running, app_id: str, progress: Progress) -> None:
