@@ -43,7 +43,7 @@ INTERNAL = {
     "payments": {"GET /internal/payments/state": {"orders"}},
     "notifications": {"POST /internal/notifications": {"users", "orders", "payments"}},
 }
-CALLERS = ("edge", "partner", *SERVICES, "stranger")
+CALLERS = ("edge", "partner", *SERVICES, "loyalty", "stranger")
 CLOSED = ("POST /events/order-placed", "POST /events/dead-letters", "POST /jobs/every-10s", "GET /internal")
 
 
@@ -80,6 +80,12 @@ def test_services_do_not_use_the_public_api_of_one_another(callee: str, verb: st
 def test_internal_calls_are_for_those_who_need_them(callee: str, call: str, callers: set[str]) -> None:
     verb, path = call.split()
     assert {caller for caller in CALLERS if may(caller, callee, verb, path)} == callers
+
+
+@pytest.mark.parametrize(("callee", "verb", "path"), EVERY_CALL)
+def test_the_example_of_a_fifth_service_reads_orders_and_nothing_else(callee: str, verb: str, path: str) -> None:
+    below = callee == "orders" and verb == "GET" and path.split("/")[1] == "orders"
+    assert may("loyalty", callee, verb, path) == below
 
 
 @pytest.mark.parametrize("callee", SERVICES)
