@@ -7,7 +7,7 @@ RUN := .venv/bin
 SUITE := tests/unit tests/contract tests/store tests/e2e tests/chaos
 TESTS ?= $(SUITE)
 
-.PHONY: help up down status test test-fast check format demo bench soak schemas dapr-schemas clean
+.PHONY: help up down status test test-fast check format demo examples bench soak schemas dapr-schemas clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ status: .venv/.synced ## Show each process: pid, ready, ports, restarts, uptime
 	@$(RUN)/sidecart status
 
 test: .venv/.synced ## Run every test but the full sizes; TESTS=path for a part
-	@$(RUN)/pytest -m "not soak and not bench" $(TESTS)
+	@$(RUN)/pytest -m "not soak and not bench and not examples" $(TESTS)
 
 test-fast: .venv/.synced ## Run what needs no running system: unit and contract tests
 	@$(RUN)/pytest tests/unit tests/contract
@@ -43,13 +43,16 @@ format: .venv/.synced ## Put the sources into their one format
 demo: .venv/.synced ## Take a client's tour through the running system, printing each call
 	@$(RUN)/sidecart demo
 
+examples: .venv/.synced ## Run the examples in JavaScript and Go; fetches what they are built with, once
+	@$(RUN)/pytest -m examples tests/e2e
+
 bench: .venv/.synced ## Measure this machine's limits and the system against them, in one run
 	@$(RUN)/python -m tests.bench
 
 soak: .venv/.synced ## Run the tests at their full sizes; takes hours
 	@$(RUN)/pytest -m soak tests
 
-schemas: .venv/.synced ## Write the events' golden schemas anew, to be reviewed
+schemas: .venv/.synced ## Write the events' schemas, docs/schemas, anew, to be reviewed
 	@$(RUN)/python -m tests.contract.test_events
 
 dapr-schemas: .venv/.synced ## Write Dapr's own description of its files anew, after a change of dapr/runtime/go.mod

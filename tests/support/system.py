@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -116,12 +116,14 @@ class System:
             "SIDECART_PORT_OFFSET": str(self.offset),
         }
 
-    def sidecart(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run one command of the command line; a failure raises with what it said."""
+    def sidecart(
+        self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one command of the command line, with *env* on top; a failure raises with what it said."""
         done = subprocess.run(
             [sys.executable, "-m", "stack.cli", *arguments],
             cwd=CHECKOUT,
-            env=self.env,
+            env={**self.env, **(env or {})},
             capture_output=True,
             text=True,
             check=False,
