@@ -1,9 +1,9 @@
 import pytest
 
-from tests.support.access import allows
 from tests.support.documents import SERVICES, configuration
+from tests.support.doors import CALLERS, ID, VERBS, declared_callers, may, plain
+from tests.support.services import Route, routes
 
-ID = "0198c5b2-7d1e-7c3a-9f55-3a1c2b4d5e6f"
 EVERYWHERE = f"""
 GET /healthz | GET /readyz | GET /openapi.json | GET /dead-letters | GET /dead-letters/{ID} | DELETE /dead-letters/{ID}
 POST /dead-letters/{ID}/redeliver
@@ -43,7 +43,6 @@ INTERNAL = {
     "payments": {"GET /internal/payments/state": {"orders"}},
     "notifications": {"POST /internal/notifications": {"users", "orders", "payments"}},
 }
-CALLERS = ("edge", "partner", *SERVICES, "loyalty", "stranger")
 CLOSED = ("POST /events/order-placed", "POST /events/dead-letters", "POST /jobs/every-10s", "GET /internal")
 
 
@@ -51,10 +50,6 @@ def calls(text: str) -> list[tuple[str, str]]:
     """Split `GET /a | POST /b` into verbs and paths."""
     pairs = [call.split() for call in text.replace("\n", "|").split("|") if call.strip()]
     return [(verb, path) for verb, path in pairs]
-
-
-def may(caller: str, callee: str, verb: str, path: str) -> bool:
-    return allows(configuration(callee).spec["accessControl"]["policies"], caller, verb, path)
 
 
 EVERY_CALL = [(callee, *call) for callee, text in PUBLIC.items() for call in calls(text + EVERYWHERE)]
@@ -82,10 +77,23 @@ def test_internal_calls_are_for_those_who_need_them(callee: str, call: str, call
     assert {caller for caller in CALLERS if may(caller, callee, verb, path)} == callers
 
 
-@pytest.mark.parametrize(("callee", "verb", "path"), EVERY_CALL)
+HIDDEN = [(callee, *call.split()) for callee in SERVICES for call in (*INTERNAL[callee], *CLOSED)]
+
+
+@pytest.mark.parametrize(("callee", "verb", "path"), EVERY_CALL + HIDDEN)
 def test_the_example_of_a_fifth_service_reads_orders_and_nothing_else(callee: str, verb: str, path: str) -> None:
     below = callee == "orders" and verb == "GET" and path.split("/")[1] == "orders"
     assert may("loyalty", callee, verb, path) == below
+
+
+EVERY_ROUTE = [pytest.param(name, route, id=f"{name} {route.path}") for name in SERVICES for route in routes(name)]
+
+
+@pytest.mark.parametrize(("callee", "route"), EVERY_ROUTE)
+def test_sidecars_admit_to_a_route_whom_its_code_admits(callee: str, route: Route) -> None:
+    for verb in route.methods & set(VERBS):
+        admitted = {caller for caller in CALLERS if may(caller, callee, verb, plain(route.path))}
+        assert admitted == declared_callers(route), verb
 
 
 @pytest.mark.parametrize("callee", SERVICES)
@@ -109,7 +117,10 @@ def test_the_edge_opens_invoke_alone_behind_its_guard() -> None:
     assert open_over_http == ["invoke"]
     # With no rule at all for a protocol, everything of it is open.
     assert [rule["name"] for rule in spec["api"]["allowed"] if rule["protocol"] == "grpc"] == ["unlock"]
-    assert spec["httpPipeline"]["handlers"] == [{"name": "guard", "type": "middleware.http.opa"}]
+    limit, guard = spec["httpPipeline"]["handlers"]
+    assert guard == {"name": "guard", "type": "middleware.http.opa"}
+    # first, so that a flood does not cost what the guard costs
+    assert limit == {"name": "rate-limit", "type": "middleware.http.ratelimit"}
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -26,6 +26,25 @@ def test_a_guarded_component_exists_and_reaches_the_same_sidecars(document: Docu
     assert set(components()[name].scopes) == set(document.scopes)
 
 
+def test_every_hop_has_a_timeout_and_each_component_its_policy() -> None:
+    guarded = {name: target for _, name, target in component_targets()}
+    assert set(guarded) == {name for name, it in components().items() if not passes_requests(it)} - {"card-processor"}
+    assert all("timeout" in way for target in guarded.values() for way in target.values())
+    apps = [target for it in POLICIES for target in it.spec["targets"].get("apps", {}).values()]
+    assert all("timeout" in target and "retry" in target for target in apps)
+
+
+def passes_requests(component: Document) -> bool:
+    """Tell whether it stands in the edge's pipeline: requests pass through it, and it calls nobody."""
+    return component.kind == "Component" and component.spec["type"].startswith("middleware.")
+
+
+@pytest.mark.parametrize("name", ["order-details", "undelivered", "email", "email-2", "sms", "push"])
+def test_what_can_be_away_is_shed_by_a_breaker(name: str) -> None:
+    (target,) = [target for _, found, target in component_targets() if found == name]
+    assert "circuitBreaker" in target["outbound"]
+
+
 @pytest.mark.parametrize("broker", ["pubsub", "notification-queue"])
 def test_delivery_is_retried_without_end_and_never_cut_off_by_a_breaker(broker: str) -> None:
     ((document, target),) = [(it, target) for it, name, target in component_targets() if name == broker]
@@ -56,6 +75,8 @@ def test_a_decline_is_an_answer_and_not_repeated() -> None:
 def test_the_edge_gives_only_named_apps_time_to_answer() -> None:
     (document,) = [it for it in POLICIES if it.scopes == ["edge"]]
     assert set(document.spec["targets"]["apps"]) == set(SERVICES)
+    # a sidecar counts 4xx as failures: a breaker here is a switch that any client can turn off
+    assert "circuitBreakers" not in document.spec["policies"]
     timeouts = policies(document, "timeouts")
     assert timeouts["DefaultAppTimeoutPolicy"] == "1ns"
     # Event streams end themselves after 25 s.

@@ -19,6 +19,7 @@ ROLES = {
     "every-10s": {"orders", "notifications"},
     "card-processor": {"payments"},
     "guard": {"edge"},
+    "rate-limit": {"edge"},
 }
 ADDRESSES = {
     "SIDECART_VALKEY_ADDRESS",

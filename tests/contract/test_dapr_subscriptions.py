@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support.documents import SERVICES, Document, components, may_publish, subscriptions
+from tests.support.documents import SERVICES, Document, components, may_hear, may_publish, subscriptions
 
 FACTS = {
     "users": set[str](),
@@ -91,6 +91,12 @@ def test_every_service_reads_its_own_dead_letters(service: str) -> None:
     read = [it for it in DEAD_LETTERS if it.scopes == [service] and it.spec["pubsubname"] == "pubsub"]
     assert [it.spec["topic"] for it in read] == [f"{service}-dead-letters"]
     assert f"{service}-dead-letters" in may_publish(service)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_listen_to_what_it_subscribes_to_and_to_nothing_else(service: str) -> None:
+    own = [it for it in subscriptions() if it.scopes == [service] and it.spec["pubsubname"] == "pubsub"]
+    assert may_hear(service) == {it.spec["topic"] for it in own}
 
 
 def test_every_fact_that_is_heard_has_one_publisher() -> None:

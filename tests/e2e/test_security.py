@@ -3,7 +3,6 @@
 import base64
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 
@@ -15,19 +14,10 @@ from dapr.proto.common.v1 import common_pb2
 from tests.support.documents import SERVICES
 from tests.support.outsider import Outsider
 from tests.support.system import System
+from tests.support.wire import TIMEOUT_S, ask
 
 INVOKE = "/v1.0/invoke"
 OPEN = f"{INVOKE}/users/method/.well-known/jwks.json"
-TIMEOUT_S = 10
-
-
-def ask(port: int, path: str, *headers: str, method: str = "GET") -> int:
-    """Send a request exactly as written and return its status; 0 when the connection was closed unanswered."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: edge", "Connection: close", "Content-Length: 0", *headers, "", ""]
-    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
-        connection.sendall("\r\n".join(lines).encode())
-        answer = connection.makefile("rb").readline()
-    return int(answer.split()[1]) if answer else 0
 
 
 def basic(user: str) -> str:

@@ -68,5 +68,15 @@ def configuration(app_id: str) -> Document:
 
 def may_publish(app_id: str) -> set[str]:
     """Return the topics of `pubsub` that *app_id* may publish."""
-    rules = dict(rule.split("=") for rule in components()["pubsub"].field("publishingScopes")["value"].split(";"))
-    return set(rules.get(app_id, "").split(","))
+    return _scoped("publishingScopes", app_id)
+
+
+def may_hear(app_id: str) -> set[str]:
+    """Return the topics of `pubsub` that *app_id* may subscribe to."""
+    return _scoped("subscriptionScopes", app_id)
+
+
+def _scoped(field: str, app_id: str) -> set[str]:
+    # an app-id without a rule is free to do everything
+    rules = dict(rule.split("=") for rule in components()["pubsub"].field(field)["value"].split(";"))
+    return set(rules[app_id].split(","))

@@ -70,6 +70,7 @@ type handlerMaker interface {
 func registerMiddleware() {
 	makers := map[string]func(logger.Logger) handlerMaker{
 		"opa":           func(log logger.Logger) handlerMaker { return opa.NewMiddleware(log) },
+		"ratelimit":     func(logger.Logger) handlerMaker { return rateLimit{} },
 		"routeralias":   func(log logger.Logger) handlerMaker { return routeralias.NewMiddleware(log) },
 		"routerchecker": func(log logger.Logger) handlerMaker { return routerchecker.NewMiddleware(log) },
 	}
