@@ -7,7 +7,7 @@ RUN := .venv/bin
 SUITE := tests/unit tests/contract tests/store tests/e2e tests/chaos
 TESTS ?= $(SUITE)
 
-.PHONY: help up down status test test-fast check format demo examples bench soak schemas dapr-schemas clean
+.PHONY: help up down status test test-fast check format demo examples bench soak schemas dapr-schemas resilience clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ demo: .venv/.synced ## Take a client's tour through the running system, printing
 
 examples: .venv/.synced ## Run the examples in JavaScript and Go; fetches what they are built with, once
 	@$(RUN)/pytest -m examples tests/e2e
+
+resilience: .venv/.synced ## Trouble every link, edit policies under traffic, rotate certificates; takes 6 minutes
+	@$(RUN)/pytest -m resilience tests/resilience
 
 bench: .venv/.synced ## Measure this machine's limits and the system against them, in one run
 	@$(RUN)/python -m tests.bench

@@ -30,7 +30,7 @@ def declared_callers(route: Route) -> frozenset[str]:
 
 
 def paths(callee: str) -> list[str]:
-    """Return every path of a service: its routes, and for each pattern what it stands for and what is too deep for it."""
+    """Return every path of a service: its routes, what each pattern stands for, and what is too deep for it."""
     found = {plain(route.path) for route in routes(callee)}
     for policy in configuration(callee).spec["accessControl"]["policies"]:
         for operation in policy["operations"]:
@@ -39,18 +39,26 @@ def paths(callee: str) -> list[str]:
     return sorted(found)
 
 
+def served(callee: str) -> list[tuple[str, str]]:
+    """Return verb and path of each of a service's own routes."""
+    return sorted({(verb, plain(route.path)) for route in routes(callee) for verb in route.methods & set(VERBS)})
+
+
 def may(caller: str, callee: str, verb: str, path: str) -> bool:
     return allows(configuration(callee).spec["accessControl"]["policies"], caller, verb, path)
 
 
-def disguises(start: str, forbidden: str) -> Iterable[str]:
-    """Write *forbidden* so that it begins like *start*, which the caller may call, or merely looks like another path."""
+def climbs(start: str, forbidden: str) -> list[str]:
+    """Write *forbidden* so that it begins like *start*, which the caller may call."""
     up = "/.." * start.count("/")
-    climb = f"{start}{up}{forbidden}"
-    yield from (climb, climb.replace("..", "%2e%2e"), climb.replace("..", ".%2E"))
-    yield start + (up + forbidden).replace("/", "%2F")
-    yield start + (up + forbidden).replace("/", "%252F")
-    yield start + (up + forbidden).replace("/", "%5C")
+    return [f"{start}{up}{forbidden}", start + (up + forbidden).replace("/", "%2F")]
+
+
+def disguises(start: str, forbidden: str) -> Iterable[str]:
+    """Write *forbidden* in every way that has ever passed by somebody's access control."""
+    plain_climb, quoted_climb = climbs(start, forbidden)
+    yield from (plain_climb, plain_climb.replace("..", "%2e%2e"), plain_climb.replace("..", ".%2E"))
+    yield from (quoted_climb, quoted_climb.replace("%", "%25"), quoted_climb.replace("%2F", "%5C"))
     yield from (f"/{forbidden}", f"/.{forbidden}", f"/%2e{forbidden}", f"{forbidden}/", f"{forbidden}//")
     yield from (f"{forbidden}%23x", f"{forbidden}%3Fx", f"{forbidden}%", f"{forbidden}%25", f"{forbidden}%00")
     yield from (f"{forbidden};x", forbidden.upper(), forbidden.replace("i", "%69"), forbidden.replace("/", "%2F"))

@@ -1,4 +1,4 @@
-"""A sidecar of a client's own beside a running system: under any app-id, with no app, no guard and no policies."""
+"""A sidecar of a client's own beside a running system: under any app-id, with no app and no guard."""
 
 import os
 import subprocess
@@ -20,6 +20,18 @@ from tests.support.wire import ask
 
 PORTS = ("dapr_http_port", "dapr_grpc_port", "dapr_internal_grpc_port", "metrics_port")
 STOP_S = 10
+# By itself a sidecar repeats a refusal three times, a second apart.
+ONCE = """
+apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata:
+  name: once
+spec:
+  policies:
+    retries:
+      DefaultAppRetryPolicy: {policy: constant, duration: 1ms, maxRetries: 0}
+  targets: {}
+"""
 
 
 class Visitor:
@@ -62,14 +74,13 @@ class Visitor:
         services = Services(self._home, known, runtime.resolve().daprd, secrets_file.load(self._home))
         program = services.replica(app)[-1]
         (folder / "resources").mkdir()
+        (folder / "resources" / "once.yaml").write_text(ONCE)
         configuration = yaml.safe_load((self._home.config / "edge.yaml").read_text())
         for closed in ("api", "httpPipeline"):
             del configuration["spec"][closed]
         (folder / "edge.yaml").write_text(yaml.safe_dump(configuration))
         moved = {str(self._home.resources): str(folder / "resources"), str(self._home.config): str(folder)}
-        argv = [part.replace(before, after) for part in program.argv for before, after in moved.items() if before in part]
-        kept = [part for part in program.argv if not any(before in part for before in moved)]
-        return program.model_copy(update={"argv": kept + argv})
+        return program.model_copy(update={"argv": [_moved(part, moved) for part in program.argv]})
 
     def _ready(self, child: subprocess.Popen[bytes], log: Path) -> bool:
         assert child.poll() is None, log.read_text()[-2000:]
@@ -77,6 +88,12 @@ class Visitor:
             return ask(self.port, "/v1.0/healthz") == 204
         except OSError:
             return False
+
+
+def _moved(part: str, moved: dict[str, str]) -> str:
+    for before, after in moved.items():
+        part = part.replace(before, after)
+    return part
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

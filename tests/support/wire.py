@@ -19,8 +19,9 @@ class Reply:
         return 200 <= self.status < 300 or "application/problem+json" in self.head.lower()
 
 
-def send(port: int, path: str, *headers: str, method: str = "GET") -> Reply:
-    lines = [f"{method} {path} HTTP/1.1", "Host: edge", "Connection: close", "Content-Length: 0", *headers, "", ""]
+def send(port: int, path: str, *headers: str, method: str = "GET", body: str = "") -> Reply:
+    length = f"Content-Length: {len(body)}"
+    lines = [f"{method} {path} HTTP/1.1", "Host: edge", "Connection: close", length, *headers, "", body]
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
         connection.sendall("\r\n".join(lines).encode())
         answer = connection.makefile("rb").read().decode(errors="replace")
