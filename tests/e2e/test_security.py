@@ -45,6 +45,13 @@ def escapes(address: str) -> list[tuple[str, ...]]:
         (f"{INVOKE}/{quoted}/method/x",),
         (f"{INVOKE}/{quoted.replace('%', '%25')}/method/x",),
         (f"{url}/x",),
+        (f"{url}{OPEN}", f"dapr-app-id: {url}"),
+        (f"{INVOKE}/users/method/x", f"dapr-app-id: users, {url}"),
+        ("/x", f"dapr-app-id:\t{url}"),
+        ("/x", f"dapr-app-id: users/../{url}"),
+        ("/x", f"dapr-app-id: {url.replace('http', 'HTTP')}"),
+        ("/x", f"dapr-app-id: {url.replace('http', 'https')}"),
+        ("/x", "dapr-app-id: card-processor"),
         ("/x", f"dapr-app-id: {url}"),
         (OPEN, f"dapr-app-id: {url}"),
         (OPEN, f"DAPR-APP-ID: {url}"),
@@ -57,9 +64,10 @@ def escapes(address: str) -> list[tuple[str, ...]]:
     ]
 
 
-def test_the_edge_is_no_proxy_to_anywhere(edge: int, outsider: Outsider) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST", "TRACE", "HEAD", "OPTIONS"])
+def test_the_edge_is_no_proxy_to_anywhere(method: str, edge: int, outsider: Outsider) -> None:
     for path, *headers in escapes(outsider.address):
-        assert ask(edge, path, *headers) in {400, 403, 404}, (path, headers)
+        assert ask(edge, path, *headers, method=method) in {400, 403, 404}, (path, headers)
     assert outsider.seen == []
 
 

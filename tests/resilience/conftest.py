@@ -1,9 +1,10 @@
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import aiohttp
 import pytest
 
-from tests.support.hops import HOPS
+from tests.support.hops import HOPS, Call, Hop
 from tests.support.proxies import Link, Proxies
 from tests.support.rewiring import AppLink, rewire
 from tests.support.shop import Shop, until
@@ -31,16 +32,30 @@ async def links(
     system: System, session: aiohttp.ClientSession, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[dict[str, Link]]:
     """The proxied links by the name of their component, each seen to carry its hop's calls."""
+
+    async def ask(hop: Hop) -> Call:
+        return await hop.call(system, session)
+
     with Proxies() as proxies:
         found = rewire(system, proxies, tmp_path_factory.mktemp("rewired"))
-        for hop in HOPS:
-            if hop.name in found:
-
-                async def through() -> bool | None:
-                    return True if (await hop.call(system, session)).ok and found[hop.name].used() else None  # noqa: B023
-
-                await until(through, f"{hop.name} to lead through its proxy")
+        await asyncio.gather(*(leads_through(hop, found[hop.name], ask) for hop in HOPS if hop.name in found))
         yield found
+
+
+async def leads_through(hop: Hop, link: Link, ask: Callable[[Hop], Awaitable[Call]]) -> None:
+    """Wait until a call succeeds and fails with the state of its link."""
+
+    async def depends() -> bool | None:
+        with link.cut():
+            if (await ask(hop)).ok:
+                return None
+        return True
+
+    async def mended() -> bool | None:
+        return True if (await ask(hop)).ok else None
+
+    await until(depends, f"{hop.name} to lead through its proxy", every_s=0.5)
+    await until(mended, f"{hop.name} to be well again")
 
 
 @pytest.fixture(scope="session")

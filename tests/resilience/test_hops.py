@@ -18,6 +18,7 @@ LATE_S = 0.3
 # What a busy machine adds to a timeout.
 SLACK_S = 6.0
 AT_ONCE = 5
+FEW = 10
 NAMES = [hop.name for hop in HOPS]
 
 Ask = Callable[[Hop], Awaitable[Call]]
@@ -87,7 +88,8 @@ async def good(ask: Ask, hop: Hop) -> bool | None:
 
 async def trip(ask: Ask, hop: Hop, story: Story) -> None:
     """Call until the breaker is open, and then some more."""
-    width = 1 if hop.alone else AT_ONCE
+    # calls that are under way together use up one another's failures, which shows where a few are enough
+    width = 1 if hop.alone or hop.numbers.calls_to_trip < FEW else AT_ONCE
     while len(story.until_open) < 3 * hop.numbers.calls_to_trip + AT_ONCE:
         calls = await asyncio.gather(*(ask(hop) for _ in range(width)))
         story.until_open += [call for call in calls if not call.shed]
@@ -113,10 +115,11 @@ def test_what_is_merely_slow_is_waited_for(hop: Hop, stories: dict[str, Story]) 
 @pytest.mark.parametrize("hop", HOPS, ids=NAMES)
 def test_what_never_answers_is_given_up_when_the_policy_says(hop: Hop, stories: dict[str, Story]) -> None:
     call = stories[hop.name].mute
-    expected = min(hop.numbers.longest_s, hop.gives_up_s or hop.numbers.longest_s)
+    latest = hop.numbers.lasting_s(hop.numbers.timeout_s)
+    earliest = hop.numbers.lasting_s(hop.gives_up_s) if hop.gives_up_s else latest
     assert call
     assert not call.ok, call
-    assert expected * 0.95 <= call.took_s <= expected + SLACK_S, call
+    assert earliest * 0.95 <= call.took_s <= latest + SLACK_S, call
     assert stories[hop.name].after_mute
 
 
