@@ -162,7 +162,7 @@ class Sidecar:
         """Read many documents in one call; those that do not exist are absent."""
         try:
             response = await self._dapr.get_bulk_state(store, list(keys))
-        except grpc.aio.AioRpcError as error:
+        except grpc.RpcError as error:
             raise SidecarError(f"reading from {store} failed") from error
         broken = [item.error for item in response.items if item.error]
         if broken:
@@ -175,14 +175,14 @@ class Sidecar:
         items = [StateItem(key=key, value=value, metadata=metadata) for key, value in documents.items()]
         try:
             await self._dapr.save_bulk_state(store, items)
-        except grpc.aio.AioRpcError as error:
+        except grpc.RpcError as error:
             raise SidecarError(f"writing to {store} failed") from error
 
     async def delete_document(self, store: str, key: str) -> None:
         """Remove a document; one that does not exist is no error."""
         try:
             await self._dapr.delete_state(store, key)
-        except grpc.aio.AioRpcError as error:
+        except grpc.RpcError as error:
             raise SidecarError(f"deleting from {store} failed") from error
 
     async def secret(self, name: str) -> str:

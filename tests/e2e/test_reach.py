@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
@@ -52,7 +52,7 @@ def has_part(name: str, part: str) -> bool:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_has_its_own_components_and_no_other(service: str, sidecar: Sidecar) -> None:
-    ways = {
+    ways: dict[str, Callable[[str], Reply]] = {
         "state": lambda name: sidecar.ask(f"state/{name}/nothing"),
         "bindings": lambda name: sidecar.ask(f"bindings/{name}", "POST", '{"operation": "create"}'),
         "secrets": lambda name: sidecar.ask(f"secrets/{name}/nothing"),

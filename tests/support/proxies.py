@@ -67,7 +67,7 @@ class Link:
     def mute(self) -> Generator[None]:
         """Leave it half open: what connects stands, and nothing comes through in either direction."""
         with ExitStack() as stack:
-            # connections from before are ended first: when the other side closed one for being idle, that would come through
+            # older connections are ended first: one that the other side closed for being idle would show it
             with self.cut():
                 for stream in ("upstream", "downstream"):
                     stack.enter_context(self._toxic("timeout", stream, FOREVER))
@@ -107,7 +107,7 @@ class Proxies:
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        command = [program(), "-host", "127.0.0.1", "-port", str(self._port)]
+        command = [str(program()), "-host", "127.0.0.1", "-port", str(self._port)]
         self._child = subprocess.Popen(command, env={**os.environ, "LOG_LEVEL": "error"}, stdout=subprocess.DEVNULL)
         wait_for(self._ready, "Toxiproxy to be ready")
         return self
