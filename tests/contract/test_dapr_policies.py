@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 import yaml
 
+from apps.payments.settings import PaymentsSettings
 from tests.support.documents import CHECKOUT, SERVICES, Document, components, read
+from tests.support.hops import seconds
 
 POLICIES = read("resiliency")
 
@@ -64,6 +66,23 @@ def test_each_lane_for_mail_that_the_topology_names_is_a_component() -> None:
     run_file = yaml.safe_load((CHECKOUT / "dapr/dapr.yaml").read_text())
     (app,) = [app for app in run_file["apps"] if app["appID"] == "notifications"]
     assert set(app["env"]["NOTIFICATIONS_EMAIL_LANES"].split(",")) <= set(components())
+
+
+@pytest.mark.parametrize("document", POLICIES, ids=lambda document: document.name)
+def test_an_outage_that_hangs_opens_the_breaker_too(document: Document) -> None:
+    # the count starts anew after each interval: what hangs must fail often enough within one
+    at_once = PaymentsSettings.model_fields["concurrency"].default if document.name == "card-processor" else 1
+    for target in guarded_by_breakers(document):
+        breaker = policies(document, "circuitBreakers")[target["circuitBreaker"]]
+        failures = int(breaker["trip"].removeprefix("consecutiveFailures >= "))
+        needed = failures * seconds(policies(document, "timeouts")[target["timeout"]]) / at_once
+        assert "interval" not in breaker or seconds(breaker["interval"]) > needed
+
+
+def guarded_by_breakers(document: Document) -> list[dict[str, str]]:
+    targets = [target for kind in document.spec["targets"].values() for target in kind.values()]
+    ways = [part for target in targets for part in (target.get("outbound", target), target.get("inbound", {}))]
+    return [way for way in ways if "circuitBreaker" in way]
 
 
 def test_a_decline_is_an_answer_and_not_repeated() -> None:

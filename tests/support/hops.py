@@ -98,9 +98,12 @@ class Hop:
             headers["authorization"] = f"Bearer {system.secret('card-processor-key')}"
         content = None if self.body is None else json.dumps(self.body)
         began = time.monotonic()
-        async with session.request(self.method, url, data=content, headers=headers) as answer:
-            text = await answer.text()
-            return Call(answer.ok, time.monotonic() - began, text)
+        try:
+            async with session.request(self.method, url, data=content, headers=headers) as answer:
+                text = await answer.text()
+                return Call(answer.ok, time.monotonic() - began, text)
+        except aiohttp.ClientConnectionError as error:
+            return Call(ok=False, took_s=time.monotonic() - began, text=repr(error))
 
 
 def _numbers(policies: dict[str, Any], target: dict[str, str]) -> Numbers:
