@@ -12,11 +12,16 @@ from uuid_utils.compat import uuid7
 from apps.chassis.codec import Codec
 from apps.chassis.deliveries import Delivery
 
-_ADD = text("INSERT INTO dead_letters (id, key, envelope) VALUES (:id, :key, :envelope) ON CONFLICT (key) DO NOTHING")
+# What somebody has dealt with may come once more, when facts are published again: it is in the inbox, and stays away.
+_ADD = text("""
+INSERT INTO dead_letters (id, key, envelope) SELECT CAST(:id AS uuid), CAST(:key AS uuid), CAST(:envelope AS bytea)
+WHERE NOT EXISTS (SELECT FROM inbox WHERE inbox.key = CAST(:key AS uuid)) ON CONFLICT (key) DO NOTHING
+""")
 _LIST = text("SELECT id, received_at, envelope FROM dead_letters WHERE id < :before ORDER BY id DESC LIMIT :limit")
 _GET = text("SELECT id, received_at, envelope FROM dead_letters WHERE id = :id")
 _LOCK = text("SELECT id, received_at, envelope FROM dead_letters WHERE id = :id FOR UPDATE")
-_REMOVE = text("DELETE FROM dead_letters WHERE id = :id")
+_REMOVE = text("DELETE FROM dead_letters WHERE id = :id RETURNING key")
+_SETTLE = text("INSERT INTO inbox (key) VALUES (:key) ON CONFLICT DO NOTHING")
 
 
 class DeadLetterNotFoundError(Exception):
@@ -58,6 +63,8 @@ async def get(tx: AsyncSession, codec: Codec, id_: UUID, *, lock: bool = False) 
 
 
 async def remove(tx: AsyncSession, id_: UUID) -> None:
-    """Forget one, or raise DeadLetterNotFoundError."""
-    if not (await tx.execute(_REMOVE, {"id": id_})).rowcount:  # type: ignore[attr-defined]  # DML gives a CursorResult
+    """Forget one for good, also when its event comes once more; or raise DeadLetterNotFoundError."""
+    key = await tx.scalar(_REMOVE, {"id": id_})
+    if key is None:
         raise DeadLetterNotFoundError
+    await tx.execute(_SETTLE, {"key": key})
