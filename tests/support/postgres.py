@@ -61,7 +61,7 @@ class Cluster:
         with self.connect("postgres", "postgres") as server:
             server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
         with self.connect("postgres", name) as inside:
-            for statement in schema.statements_v1():
+            for statement in (*schema.statements_v1(), *schema.statements_v2()):
                 inside.execute(statement.encode())
         return self.url("postgres", name)
 
