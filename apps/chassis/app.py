@@ -8,10 +8,23 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from apps.chassis import events, housekeeping, idempotency, jobs, operations, problems, seams, telemetry, tokens
+from apps.chassis import (
+    events,
+    housekeeping,
+    idempotency,
+    jobs,
+    operating,
+    operations,
+    problems,
+    seams,
+    telemetry,
+    tokens,
+)
 from apps.chassis.codec import Codec, PlainCodec
+from apps.chassis.copying import ListKeys
 from apps.chassis.database import Database, engine_for
 from apps.chassis.dead_letters import DeadLetterNotFoundError
+from apps.chassis.documents import Documents
 from apps.chassis.events import EventHandlers
 from apps.chassis.jobs import Jobs
 from apps.chassis.middleware import Shell
@@ -34,6 +47,11 @@ class Chassis:
     tokens: Tokens
     extra: Any = None
     """What the service's own `prepare` built."""
+    documents: Documents = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Reach documents through the sidecar."""
+        self.documents = Documents(self.sidecar)
 
 
 _GC_THRESHOLD = 5_000
@@ -65,6 +83,8 @@ class Service:
     """Runs before the first request; what it returns is `chassis.extra`."""
     background: Sequence[Background] = ()
     """Loops that run until the process stops."""
+    document_keys: Mapping[str, ListKeys] = field(default_factory=dict[str, ListKeys])
+    """By role, how the keys of the documents kept there are listed: what moves them asks the database."""
     key_source: Callable[[Chassis], KeySource] | None = None
     """Where verification keys come from; by default users is asked, by app-id."""
 
@@ -90,6 +110,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
         app.include_router(router)
     app.include_router(events.router(service.handlers))
     app.include_router(jobs.router(service.jobs))
+    app.include_router(operating.router(service.document_keys))
     _install_errors(app, service)
     app.add_middleware(
         Shell,

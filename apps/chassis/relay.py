@@ -143,7 +143,7 @@ class Relay:
         self, connection: AsyncConnection, envelopes: Sequence[Envelope], closed: set[tuple[str, str]]
     ) -> int:
         published: list[UUID] = []
-        for destination, group in _by_destination(envelopes).items():
+        for destination, group in by_destination(envelopes).items():
             if destination in closed:
                 continue
             seams.before("publish")
@@ -168,7 +168,8 @@ class Relay:
         return rejected
 
 
-def _by_destination(envelopes: Sequence[Envelope]) -> dict[tuple[str, str], list[Envelope]]:
+def by_destination(envelopes: Sequence[Envelope]) -> dict[tuple[str, str], list[Envelope]]:
+    """Return *envelopes* by pubsub and topic, in order."""
     groups: dict[tuple[str, str], list[Envelope]] = {}
     for envelope in envelopes:
         groups.setdefault((envelope.pubsub, envelope.topic), []).append(envelope)

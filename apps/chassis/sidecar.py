@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,10 @@ _TOO_OLD_CONNECTION_S = 30
 
 class SidecarError(Exception):
     """The sidecar, or what lies behind it, did not do what was asked; trying again may help."""
+
+
+class StoreMissingError(SidecarError):
+    """The sidecar has no component of this name, or is just replacing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,7 @@ class Sidecar:
         try:
             response = await self._dapr.get_bulk_state(store, list(keys))
         except grpc.RpcError as error:
-            raise SidecarError(f"reading from {store} failed") from error
+            raise _store_error(f"reading from {store} failed", error) from error
         broken = [item.error for item in response.items if item.error]
         if broken:
             raise SidecarError(f"reading from {store} failed")
@@ -176,7 +181,7 @@ class Sidecar:
         try:
             await self._dapr.save_bulk_state(store, items)
         except grpc.RpcError as error:
-            raise SidecarError(f"writing to {store} failed") from error
+            raise _store_error(f"writing to {store} failed", error) from error
 
     async def delete_document(self, store: str, key: str) -> None:
         """Remove a document; one that does not exist is no error."""
@@ -203,6 +208,11 @@ def _complaint(answer: bytes) -> str:
         return str(orjson.loads(answer)["message"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return answer.decode(errors="replace")
+
+
+def _store_error(what: str, error: grpc.RpcError) -> SidecarError:
+    absent = re.search(r"state store \S+ is not (found|configured)", str(error))
+    return StoreMissingError(f"{what}: there is no such component") if absent else SidecarError(what)
 
 
 def _bytes(value: bytes | str) -> bytes:

@@ -1,5 +1,5 @@
 from apps.chassis.app import Service
-from apps.orders import jobs, routes, running
+from apps.orders import details, jobs, routes, running
 from apps.orders.problems import PROBLEMS
 from apps.orders.settings import OrdersSettings
 from apps.orders.subscriptions import handlers
@@ -12,4 +12,5 @@ SERVICE = Service(
     jobs=jobs.jobs,
     problems=PROBLEMS,
     prepare=running.begin,
+    document_keys={details.STORE: details.keys_after},
 )

@@ -41,7 +41,7 @@ async def _ask(chassis: Chassis, order: Order) -> None:
 
 async def _tell_again(chassis: Chassis, order: Order) -> None:
     """Record the placing once more: payments claims an order once, however often it hears of it."""
-    (document,) = await details.get(chassis.sidecar, [Reference(order.id, order.document_revision)])
+    (document,) = await details.get(chassis.documents, [Reference(order.id, order.document_revision)])
     fact = OrderPlaced(
         sequence=1,
         order_id=order.id,

@@ -51,7 +51,7 @@ async def place(chassis: Chassis, wanted: Sequence[Wanted]) -> list[Outcome]:
     async with chassis.database.reading() as connection:
         await _refuse(connection, wanted, outcomes)
     going = [each for each in wanted if each.id not in outcomes]
-    await details.put(chassis.sidecar, {Reference(each.id, 1): details.of(each.command) for each in going})
+    await details.put(chassis.documents, {Reference(each.id, 1): details.of(each.command) for each in going})
     if going:
         async with chassis.database.transaction() as tx:
             outcomes |= await _write(tx, going)

@@ -6,8 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from apps.chassis.sidecar import Sidecar
+from apps.chassis.documents import Documents
+from apps.orders import store
 from apps.orders.schemas import Address, PlaceOrder
 
 STORE = "order-details"
@@ -55,17 +57,23 @@ def of(command: PlaceOrder) -> Details:
     )
 
 
-async def put(sidecar: Sidecar, documents: Mapping[Reference, Details]) -> None:
+async def put(documents: Documents, new: Mapping[Reference, Details]) -> None:
     """Write documents in one call; raise SidecarError where one may not have been kept."""
-    if documents:
-        written = {reference.key: document.model_dump_json().encode() for reference, document in documents.items()}
-        await sidecar.put_documents(STORE, written)
+    if new:
+        written = {reference.key: document.model_dump_json().encode() for reference, document in new.items()}
+        await documents.put(STORE, written)
 
 
-async def get(sidecar: Sidecar, references: Iterable[Reference]) -> Sequence[Details]:
+async def get(documents: Documents, references: Iterable[Reference]) -> Sequence[Details]:
     """Read documents in one call, in the order asked for; raise DetailsMissingError where one is not there."""
     keys = [reference.key for reference in references]
-    found = await sidecar.get_documents(STORE, keys) if keys else {}
+    found = await documents.get(STORE, keys) if keys else {}
     if len(found) < len(keys):
         raise DetailsMissingError
     return [Details.model_validate_json(found[key].value) for key in keys]
+
+
+async def keys_after(tx: AsyncSession, key: str, limit: int) -> list[str]:
+    """Return the keys that orders name, in their order, those after *key*; the empty text stands before all."""
+    order_id = UUID(key.partition(".")[0]) if key else UUID(int=0)
+    return [Reference(*row).key for row in await store.list_documents(tx, order_id, limit)]

@@ -29,7 +29,7 @@ async def show(chassis: Chassis, caller: Principal, order_id: UUID) -> OrderView
     async with chassis.database.transaction() as tx:
         order = await store.get(tx, order_id, customer_id=only_own(caller))
         lines = await store.lines_of(tx, [order_id])
-    (document,) = await details.get(chassis.sidecar, [Reference(order_id, order.document_revision)])
+    (document,) = await details.get(chassis.documents, [Reference(order_id, order.document_revision)])
     return _view(order, lines[order_id], document)
 
 
@@ -39,7 +39,7 @@ async def page(chassis: Chassis, caller: Principal, query: ListOrders) -> OrderP
     async with chassis.database.transaction() as tx:
         orders = await store.list_matching(tx, which, limit)
         lines = await store.lines_of(tx, [order.id for order in orders])
-    documents = await details.get(chassis.sidecar, [Reference(order.id, order.document_revision) for order in orders])
+    documents = await details.get(chassis.documents, [Reference(order.id, order.document_revision) for order in orders])
     views = [_view(order, lines[order.id], document) for order, document in zip(orders, documents, strict=True)]
     return OrderPage(items=views, next=views[-1].id if len(views) == limit else None)
 

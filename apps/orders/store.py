@@ -132,6 +132,12 @@ async def timeline_of(tx: AsyncSession, order_id: UUID) -> Sequence[TimelineEntr
     return (await tx.scalars(query)).all()
 
 
+async def list_documents(tx: AsyncSession, after: UUID, limit: int) -> Sequence[tuple[UUID, int]]:
+    """Return the orders after *after* by id, each with the revision of its document."""
+    query = select(Order.id, Order.document_revision).where(Order.id > after).order_by(Order.id).limit(limit)
+    return [(row.id, row.document_revision) for row in await tx.execute(query)]
+
+
 async def restock(tx: AsyncSession, quantities: dict[str, int]) -> None:
     """Give back what was reserved, where stock is counted."""
     await tx.execute(_RESTOCK, {"skus": list(quantities), "quantities": list(quantities.values())})

@@ -44,7 +44,7 @@ async def cancel(
     async with chassis.database.transaction() as tx:
         await key.recall(tx)
         order = await store.get(tx, order_id, customer_id=reading.only_own(caller))
-    (document,) = await details.get(chassis.sidecar, [Reference(order_id, order.document_revision)])
+    (document,) = await details.get(chassis.documents, [Reference(order_id, order.document_revision)])
     async with chassis.database.transaction() as tx:
         once = await key.begin(tx)
         trigger = Trigger.CUSTOMER_CANCELLED if order.customer_id == caller.id else Trigger.SUPPORT_CANCELLED
