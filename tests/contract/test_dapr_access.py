@@ -43,7 +43,15 @@ INTERNAL = {
     "payments": {"GET /internal/payments/state": {"orders"}},
     "notifications": {"POST /internal/notifications": {"users", "orders", "payments"}},
 }
-CLOSED = ("POST /events/order-placed", "POST /events/dead-letters", "POST /jobs/every-10s", "GET /internal")
+CLOSED = (
+    "POST /events/order-placed",
+    "POST /events/dead-letters",
+    "POST /jobs/every-10s",
+    "GET /internal",
+    "POST /internal/operator/replay",
+    "POST /internal/operator/documents/copy",
+    "POST /internal/operator/documents/hold",
+)
 
 
 def calls(text: str) -> list[tuple[str, str]]:

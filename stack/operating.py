@@ -1,0 +1,77 @@
+"""Asking a running service for what only its operator may ask, with the app's token and past every sidecar."""
+
+import http.client
+import json
+import time
+from typing import Any
+
+from stack import secrets_file, tokens
+from stack.errors import StackError
+from stack.home import Home
+from stack.program import Program, load_all
+
+ANSWER_S = 60.0
+PATIENCE_S = 90.0
+PAUSE_S = 0.5
+DONE = range(200, 300)
+# Asked again, it may go better: the service starts, its broker or store is away, its database is busy.
+PASSING = range(500, 600)
+
+
+class BusyError(StackError):
+    """The service does not answer, or cannot just now."""
+
+
+def services(home: Home) -> list[str]:
+    """Return every service that runs here, by app-id."""
+    return list(dict.fromkeys(program.env["APP_ID"] for program in load_all(home) if program.kind == "app"))
+
+
+def replicas(home: Home, app_id: str) -> list[Program]:
+    """Return each process of one service, or say which services there are."""
+    found = [program for program in load_all(home) if program.kind == "app" and program.env["APP_ID"] == app_id]
+    if not found:
+        raise StackError(f"there is no service {app_id!r}: there are {', '.join(services(home))}")
+    return found
+
+
+def ask(home: Home, replica: Program, path: str, body: object) -> Any:
+    """Post to one replica; raise `BusyError` where asking again may help, `StackError` where it refused."""
+    app_id, port = replica.env["APP_ID"], replica.ports["http"]
+    headers = {"content-type": "application/json", "dapr-api-token": tokens.for_app(secrets_file.load(home), app_id)}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
+    try:
+        connection.request("POST", path, json.dumps(body), headers)
+        answer = connection.getresponse()
+        text = answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        said = f"{replica.name} does not answer on port {port} ({error}): see `sidecart logs {replica.name}`"
+        raise BusyError(said) from error
+    finally:
+        connection.close()
+    if answer.status in DONE:
+        return json.loads(text) if text else None
+    kind = BusyError if answer.status in PASSING else StackError
+    raise kind(f"{replica.name} refused with {answer.status}: {_detail(text)}")
+
+
+def ask_any(home: Home, app_id: str, path: str, body: object) -> Any:
+    """Post to whichever replica can, and wait a while where none can: one that crashed is being started again."""
+    limit = time.monotonic() + PATIENCE_S
+    while True:
+        for replica in replicas(home, app_id):
+            try:
+                return ask(home, replica, path, body)
+            except BusyError as error:
+                last = error
+        if time.monotonic() > limit:
+            raise last
+        time.sleep(PAUSE_S)
+
+
+def _detail(text: str) -> str:
+    try:
+        problem = json.loads(text)
+    except ValueError:
+        return text.strip()[:200] or "no reason given"
+    return str(problem.get("detail") or problem.get("title") or problem)[:300]
