@@ -35,8 +35,8 @@ def reason(home: Home, name: str) -> str:
     lines = [line for line in tail(home.log(name), 60) if line.strip()]
     if not lines:
         return "it printed nothing"
-    telling = [message for line in lines if (message := _telling(line))]
-    return (telling[-1] if telling else _message(lines[-1]))[:300]
+    telling = [said for line in lines if (said := _telling(line))]
+    return (telling[-1] if telling else message(lines[-1]))[:300]
 
 
 def _telling(line: str) -> str | None:
@@ -45,11 +45,12 @@ def _telling(line: str) -> str | None:
     grave = any(f'"level":"{level}"' in compact for level in _GRAVE) or "FATAL:" in line
     if not grave and not _EXCEPTION.match(line):
         return None
-    message = _message(line)
-    return None if any(empty in message for empty in _EMPTY) else message
+    said = message(line)
+    return None if any(empty in said for empty in _EMPTY) else said
 
 
-def _message(line: str) -> str:
+def message(line: str) -> str:
+    """Return what a line of a log says, whether it is JSON or not."""
     try:
         entry = json.loads(line)
     except ValueError:

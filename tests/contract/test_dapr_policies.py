@@ -25,7 +25,9 @@ def component_targets() -> list[tuple[Document, str, dict[str, Any]]]:
 
 @pytest.mark.parametrize(("document", "name"), [(it, name) for it, name, _ in component_targets()])
 def test_a_guarded_component_exists_and_reaches_the_same_sidecars(document: Document, name: str) -> None:
-    assert set(components()[name].scopes) == set(document.scopes)
+    # a role that moves to another store has two besides for a while
+    role = name.removesuffix("-next").removesuffix("-previous")
+    assert set(components()[role].scopes) == set(document.scopes)
 
 
 def test_every_hop_has_a_timeout_and_each_component_its_policy() -> None:

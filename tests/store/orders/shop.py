@@ -1,6 +1,6 @@
 """The whole orders service on a real database; only its sidecar and the tokens are stood in for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from apps.chassis.codec import PlainCodec
 from apps.chassis.database import Database, engine_for
 from apps.chassis.grouping import Group
 from apps.chassis.settings import ServiceSettings
-from apps.chassis.sidecar import Answer, Document, SidecarError
+from apps.chassis.sidecar import Answer, Document, SidecarError, StoreMissingError
 from apps.orders import checkout
 from apps.orders.app import SERVICE
 from apps.orders.running import Running
@@ -32,6 +32,10 @@ class Papers:
 
     def __init__(self, database: Database) -> None:
         self.kept: dict[str, bytes] = {}
+        self.others: dict[str, dict[str, bytes]] = {}
+        """What stores beside the one in use hold, by component."""
+        self.form: Callable[[bytes], bytes] = bytes
+        """What a store makes of a document that it is given."""
         self.away = False
         self.reads = 0
         self.payments: dict[str, Answer] = {}
@@ -43,14 +47,20 @@ class Papers:
         if self.away:
             raise SidecarError("away")
 
-    async def put_documents(self, _store: str, documents: Mapping[str, bytes]) -> None:
-        self._called()
-        self.kept.update(documents)
+    def _store(self, name: str) -> dict[str, bytes]:
+        if name != "order-details" and name not in self.others:
+            raise StoreMissingError(name)
+        return self.others.get(name, self.kept)
 
-    async def get_documents(self, _store: str, keys: Sequence[str]) -> dict[str, Document]:
+    async def put_documents(self, store: str, documents: Mapping[str, bytes]) -> None:
+        self._called()
+        self._store(store).update({key: self.form(value) for key, value in documents.items()})
+
+    async def get_documents(self, store: str, keys: Sequence[str]) -> dict[str, Document]:
         self._called()
         self.reads += 1
-        return {key: Document(self.kept[key], "1") for key in keys if key in self.kept}
+        kept = self._store(store)
+        return {key: Document(kept[key], "1") for key in keys if key in kept}
 
     async def invoke(self, _app: str, _method: str, _path: str, *, query: Mapping[str, str]) -> Answer:
         self._called()
