@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from stack.cli import change, checking, doctor, guests, token, tour, up, watching
+from stack.cli import change, checking, data, doctor, guests, token, tour, up, watching
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ app.command()(change.apply)
 app.command()(guests.join)
 app.command()(guests.leave)
 app.command()(guests.env)
+app.command()(data.replay)
+app.add_typer(data.state, name="state")
 app.command()(doctor.doctor)
 app.command()(token.token)
 app.command()(tour.demo)
