@@ -6,7 +6,10 @@ from typing import Any
 
 import yaml
 
-from stack import apply, resources
+from stack import resources
+from stack.check import running
+from stack.check.finding import Finding
+from stack.check.inspection import identity, unusable
 from stack.errors import StackError
 from stack.home import Home
 
@@ -16,25 +19,21 @@ _TOLERANT = "  ignoreErrors: true  # not the store in use: a sidecar starts with
 
 def holder(home: Home, name: str) -> Path | None:
     """Return the file that holds the component *name*."""
-    for path in sorted(home.resources.glob("*.y*ml")):
-        try:
-            found = apply.check(path, path.read_text())
-        except (StackError, OSError):
-            continue
-        if found == ("Component", name):
-            return path
-    return None
+    held = running.present(home)
+    return next((path for path, text in held.items() if identity(path, text) == ("Component", name)), None)
 
 
 def read_store(home: Home, file: Path, role: str) -> str:
     """Return the text of *file*, which must be a state store that can take *role*."""
-    try:
-        text = resources.fill_in(home, file.read_text(), str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StackError(f"{file} cannot be read: {error}") from error
-    found = apply.check(file, text)
+    text = running.text_of(file)
+    if isinstance(text, Finding):
+        raise StackError(str(text))
+    text = resources.fill_in(home, text, str(file))
+    running.refuse(unusable({file: text}))
+    found = identity(file, text)
     if found != ("Component", role):
-        raise StackError(f"{file}: it is {' '.join(found)}: a store that takes its place must be Component {role}")
+        said = " ".join(found or ("nothing",))
+        raise StackError(f"{file}: it is {said}: a store that takes its place must be Component {role}")
     document = yaml.safe_load(text)
     if not str(document["spec"]["type"]).startswith("state."):
         raise StackError(f"{file}: its type is {document['spec']['type']}: documents need a state store")

@@ -59,6 +59,7 @@ def ask_any(home: Home, app_id: str, path: str, body: object) -> Any:
     """Post to whichever replica can, and wait a while where none can: one that crashed is being started again."""
     limit = time.monotonic() + PATIENCE_S
     while True:
+        last = BusyError(f"{app_id} has no replica: see `sidecart status`")
         for replica in replicas(home, app_id):
             try:
                 return ask(home, replica, path, body)

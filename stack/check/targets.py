@@ -51,7 +51,7 @@ def _aims(document: Document, world: World) -> Iterator[Finding]:
         component = world.components.get(name)
         if component is None:
             role = next((name.removesuffix(end) for end in PASSING if name.endswith(end)), name)
-            if name not in world.broken and role not in world.components:
+            if not {name, role} & (world.broken | world.components.keys()):
                 yield document.finding(keys, f"{name} is no component", instead_of(name, world.components))
         elif not any(component.reaches(app_id) for app_id in world.loaded_by(document)):
             said = f"{name} is loaded by {', '.join(component.scopes)} only, which this file's scopes leave out"

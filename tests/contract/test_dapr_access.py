@@ -85,7 +85,11 @@ def test_internal_calls_are_for_those_who_need_them(callee: str, call: str, call
     assert {caller for caller in CALLERS if may(caller, callee, verb, path)} == callers
 
 
-HIDDEN = [(callee, *call.split()) for callee in SERVICES for call in (*INTERNAL[callee], *CLOSED)]
+HIDDEN = [
+    (callee, verb, path)
+    for callee in SERVICES
+    for verb, path in (call.split() for call in (*INTERNAL[callee], *CLOSED))
+]
 
 
 @pytest.mark.parametrize(("callee", "verb", "path"), EVERY_CALL + HIDDEN)

@@ -31,7 +31,8 @@ def test_a_guarded_component_exists_and_reaches_the_same_sidecars(document: Docu
 
 
 def test_every_hop_has_a_timeout_and_each_component_its_policy() -> None:
-    guarded = {name: target for _, name, target in component_targets()}
+    # what a moving store has besides is no component of the checkout's
+    guarded = {name: target for _, name, target in component_targets() if not name.endswith(("-next", "-previous"))}
     assert set(guarded) == {name for name, it in components().items() if not passes_requests(it)} - {"card-processor"}
     assert all("timeout" in way for target in guarded.values() for way in target.values())
     apps = [target for it in POLICIES for target in it.spec["targets"].get("apps", {}).values()]

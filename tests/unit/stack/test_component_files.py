@@ -8,6 +8,8 @@ from stack.errors import StackError
 from stack.home import CHECKOUT, Home
 
 STORE = (CHECKOUT / "components/embedded/order-details.yaml").read_text()
+POSTGRESQL = STORE[STORE.index("type: ") : STORE.index("    - name: connectionString")]
+HTTP = "type: bindings.http\n  version: v1\n  metadata:\n    - name: url\n      value: http://127.0.0.1\n"
 
 
 @pytest.fixture
@@ -50,9 +52,9 @@ def test_a_component_is_found_by_its_name_whatever_its_file(home: Home) -> None:
     ("change", "complaint"),
     [
         (("name: order-details", "name: another"), "must be Component order-details"),
-        (("state.postgresql", "bindings.http"), "need a state store"),
+        ((POSTGRESQL, HTTP), "need a state store"),
         (("    - name: maxConns", "    - name: keyPrefix\n      value: name\n    - name: maxConns"), "lose every key"),
-        (("kind: Component", "kind: Secret"), "kind is 'Secret'"),
+        (("kind: Component", "kind: Secret"), "kind is Secret"),
     ],
 )
 def test_what_cannot_take_the_role_is_refused(

@@ -28,7 +28,7 @@ apps:
 BROKER = """apiVersion: dapr.io/v1alpha1
 kind: Component
 metadata: {name: pubsub}
-spec: {type: pubsub.redis, version: v1}
+spec: {type: pubsub.redis, version: v1, metadata: [{name: redisHost, value: "127.0.0.1:6379"}]}
 """
 
 
@@ -79,7 +79,7 @@ def test_a_program_that_is_not_installed_is_named(system: Home, guest: Path) -> 
 
 def test_a_file_that_no_sidecar_could_read_is_named(system: Home, guest: Path) -> None:
     change(guest / "resources" / "pubsub.yaml", "kind: Component", "kind: Komponent")
-    assert refusal(system, guest).startswith(f"{guest}/resources/pubsub.yaml: kind is 'Komponent'")
+    assert refusal(system, guest).startswith(f"{guest}/resources/pubsub.yaml:2: kind is Komponent")
 
 
 def test_another_broker_than_the_systems_is_refused_since_it_would_hear_nothing(system: Home, guest: Path) -> None:
