@@ -12,8 +12,8 @@ TESTS ?= $(SUITE)
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: .venv/.synced ## Start the whole system and keep it up; DETACH=1 returns when it is ready
-	@$(RUN)/sidecart up $(if $(DETACH),--detach)
+up: .venv/.synced ## Start the whole system and keep it up; DETACH=1 returns when it is ready, PROFILE=reference picks components
+	@$(RUN)/sidecart up $(if $(DETACH),--detach) $(if $(PROFILE),--profile $(PROFILE))
 
 down: .venv/.synced ## Stop everything that `make up` started
 	@$(RUN)/sidecart down

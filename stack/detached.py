@@ -14,12 +14,14 @@ POLL_S = 0.05
 SAID = "sidecart: "
 
 
-def start(home: Home, *, reset: bool, file: Path) -> None:
+def start(home: Home, *, reset: bool, file: Path, profile: str | None) -> None:
     """Start the keeper and return when all is ready; its failure is raised as the line it said."""
     log = home.log("up")
     log.touch(mode=0o600)
     seen = log.stat().st_size
-    command = [sys.executable, "-m", "stack.cli", "up", "--file", str(file), *(["--reset"] if reset else [])]
+    command = [sys.executable, "-m", "stack.cli", "up", "--file", str(file)]
+    command += ["--reset"] if reset else []
+    command += ["--profile", profile] if profile else []
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

@@ -2,6 +2,7 @@
 
 import os
 
+from stack import addresses
 from stack.home import Home
 
 SMTP_PORT, SMS_PORT, PUSH_PORT = 1025, 8026, 8027
@@ -29,7 +30,7 @@ def inherited() -> dict[str, str]:
 
 def common(home: Home) -> dict[str, str]:
     """Return what every app and every sidecar is told about this system."""
-    return inherited() | {
+    own = {
         "SIDECART_HOME": str(home.root),
         "SIDECART_PORT_OFFSET": str(home.offset),
         "SIDECART_SECRETS_FILE": str(home.secrets),
@@ -43,3 +44,4 @@ def common(home: Home) -> dict[str, str]:
         # `sidecart token` asks for them; nobody reaches that route through a sidecar.
         "USERS_OPERATOR_TOKENS": "true",
     }
+    return inherited() | own | addresses.every(home)

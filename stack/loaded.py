@@ -17,16 +17,26 @@ ANSWER_S = 5.0
 
 def refuse_left_out(home: Home, programs: list[Program]) -> None:
     """Raise `StackError` naming the first component that a sidecar should have and did not load."""
-    for sidecar in programs:
-        # the public door tells nobody what it has loaded
-        if sidecar.kind != "sidecar" or "DAPR_API_TOKEN" not in sidecar.env:
-            continue
+    for sidecar in that_tell(programs):
         meant = _meant_for(sidecar)
         loaded = {component["name"] for component in _metadata(sidecar).get("components", [])} if meant else set()
         for path, name in meant:
             if name not in loaded:
                 said = reason(home, sidecar.name)
                 raise StackError(f"{path}: {sidecar.name} did not load component {name}: {said}")
+
+
+def that_tell(programs: list[Program]) -> list[Program]:
+    """Return the sidecars that say what they have loaded: the public door tells nobody."""
+    return [program for program in programs if program.kind == "sidecar" and "DAPR_API_TOKEN" in program.env]
+
+
+def types(sidecar: Program) -> dict[str, str]:
+    """Return the type of each component that *sidecar* uses now; none while it does not answer."""
+    try:
+        return {component["name"]: component["type"] for component in _metadata(sidecar).get("components", [])}
+    except StackError:
+        return {}
 
 
 def _metadata(sidecar: Program) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from stack import environment, postgres, resources, secrets_file, sentry, stand_in_programs, valkey
 from stack.home import Home
 from stack.program import Program
+from stack.servers import resolver
 from stack.services import Services
 from stack.topology import Topology
 
@@ -33,6 +34,7 @@ def ports(home: Home, topology: Topology) -> dict[str, int]:
         "sms": environment.SMS_PORT,
         "push": environment.PUSH_PORT,
         "card-processor": resources.CARD_PROCESSOR_PORT,
+        **resolver.ports(),
     }
     for app in topology.apps:
         fixed |= {

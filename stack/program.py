@@ -15,9 +15,11 @@ Kind = Literal["app", "sidecar", "server", "stand-in"]
 class Check(BaseModel):
     """How readiness is asked; `port` is a real port, offset included."""
 
-    via: Literal["http", "postgres", "valkey"]
+    via: Literal["http", "postgres", "valkey", "tcp"]
     port: int
     path: str = "/"
+    # For tcp: bytes in hexadecimal that any answer to is a yes; when empty, being let in is.
+    say: str = ""
 
 
 class Program(BaseModel):

@@ -22,6 +22,8 @@ def is_ready(home: Home, check: Check) -> bool:
             return _postgres(home, check.port)
         if check.via == "valkey":
             return _valkey(home, check.port)
+        if check.via == "tcp":
+            return _tcp(check.port, bytes.fromhex(check.say))
         return _http(check.port, check.path)
     except (OSError, http.client.HTTPException, psycopg.Error, StackError):
         return False
@@ -52,6 +54,12 @@ def _postgres(home: Home, port: int) -> bool:
         host=str(postgres.directory(home)), port=port, user="postgres", dbname="postgres", connect_timeout=2
     ):
         return True
+
+
+def _tcp(port: int, question: bytes) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S) as connection:
+        connection.sendall(question)
+        return not question or bool(connection.recv(1))
 
 
 def _valkey(home: Home, port: int) -> bool:

@@ -9,7 +9,8 @@ from stack.errors import StackError
 from stack.home import CHECKOUT, Home
 
 # Sidecars watch the first folder; a Configuration per app-id lies in the second.
-RESOURCE_FOLDERS = ("components/embedded", "dapr/subscriptions", "resiliency")
+DEFAULT_PROFILE = "embedded"
+RESOURCE_FOLDERS = (f"components/{DEFAULT_PROFILE}", "dapr/subscriptions", "resiliency")
 CONFIG_FOLDER = "dapr/config"
 CARD_PROCESSOR_PORT = 8030
 _PLACEHOLDER = re.compile(r"\$\{(SIDECART_[A-Z_]+)\}")
@@ -20,8 +21,9 @@ def seed(home: Home, *, reset: bool) -> list[str]:
 
     A file that nobody touched follows the checkout; one that was edited or removed by hand stays so until *reset*.
     """
-    manifest = home.data / "seeded.json"
-    seeded: dict[str, str] = {} if reset or not manifest.exists() else json.loads(manifest.read_text())
+    if reset:
+        _choices_file(home).unlink(missing_ok=True)
+    seeded: dict[str, str] = {} if reset else _seeded(home)
     edited: list[str] = []
     for target, text in _sources(home).items():
         key = str(target.relative_to(home.root))
@@ -34,8 +36,31 @@ def seed(home: Home, *, reset: bool) -> list[str]:
             _write(home, target, text)
         seeded[key] = wanted
     _remove_dropped(home, seeded, reset=reset)
-    manifest.write_text(json.dumps(seeded, indent=1))
+    _manifest(home).write_text(json.dumps(seeded, indent=1))
     return edited
+
+
+def choices(home: Home) -> dict[str, str]:
+    """Return the profile that each role's file comes from, where that is not the default."""
+    path = _choices_file(home)
+    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def choose(home: Home, profiles: dict[str, str]) -> None:
+    """Take each role's file from the named profile, whatever is there now, and keep to it at later starts."""
+    made = choices(home) | profiles
+    made = {role: profile for role, profile in made.items() if profile != DEFAULT_PROFILE}
+    _choices_file(home).write_text(json.dumps(made, indent=1))
+    seeded = _seeded(home)
+    for role, profile in profiles.items():
+        source = CHECKOUT / "components" / profile / f"{role}.yaml"
+        target = home.resources / source.name
+        text = fill_in(home, source.read_text(), str(source))
+        if not target.exists() or target.read_text() != text:
+            _write(home, target, text)
+        seeded[str(target.relative_to(home.root))] = _digest(text)
+    _manifest(home).write_text(json.dumps(seeded, indent=1))
 
 
 def fill_in(home: Home, text: str, origin: str) -> str:
@@ -58,10 +83,13 @@ def fill_in(home: Home, text: str, origin: str) -> str:
 
 def _sources(home: Home) -> dict[Path, str]:
     found: dict[Path, str] = {}
+    chosen = choices(home)
     for folder in (*RESOURCE_FOLDERS, CONFIG_FOLDER):
         directory = home.config if folder == CONFIG_FOLDER else home.resources
         for path in sorted((CHECKOUT / folder).glob("*.yaml")):
             target = directory / path.name
+            if folder == RESOURCE_FOLDERS[0] and path.stem in chosen:
+                path = path.parents[1] / chosen[path.stem] / path.name  # noqa: PLW2901 - the same role's other file
             if target in found:
                 raise StackError(f"{path}: another folder has a file of this name: rename one")
             found[target] = fill_in(home, path.read_text(), str(path))
@@ -85,6 +113,19 @@ def _write(home: Home, target: Path, text: str) -> None:
     temporary = home.run / f"{target.name}.new"
     temporary.write_text(text)
     temporary.replace(target)
+
+
+def _manifest(home: Home) -> Path:
+    return home.data / "seeded.json"
+
+
+def _seeded(home: Home) -> dict[str, str]:
+    found: dict[str, str] = json.loads(_manifest(home).read_text()) if _manifest(home).exists() else {}
+    return found
+
+
+def _choices_file(home: Home) -> Path:
+    return home.data / "choices.json"
 
 
 def _digest(text: str) -> str:

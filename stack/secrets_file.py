@@ -38,13 +38,20 @@ SHAPES = {key: _URL.format(role=role, database=database) for key, (role, databas
     "smtp-password": r"[!-~]+",
     "sms-token": r"[!-~]+",
     "push-token": r"[!-~]+",
+    **{f"{name}-user": r"[A-Za-z0-9_-]+" for name in ("rabbitmq", "mongodb", "kafka")},
+    **{f"{name}-password": r"[A-Za-z0-9_-]+" for name in ("rabbitmq", "mongodb", "kafka")},
+    "dynamodb-access-key": r"[!-~]+",
+    "dynamodb-secret-key": r"[!-~]+",
     "dapr-api-token": _LONG,
     "app-api-token": _LONG,
 }
 
 # Keys that files of older releases lack: generated where absent. Any other missing key was lost, and a new one in its
 # place would lock out what the old one opened.
-ADDED_LATER = ("notifications-kek",)
+ADDED_LATER = (
+    "notifications-kek",
+    *(key for key in SHAPES if key.startswith(("rabbitmq-", "mongodb-", "kafka-", "dynamodb-"))),
+)
 
 
 def ensure(home: Home) -> dict[str, str]:
@@ -99,6 +106,10 @@ def _generate(port: int) -> dict[str, str]:
         "smtp-password": secrets.token_urlsafe(24),
         "sms-token": secrets.token_urlsafe(24),
         "push-token": secrets.token_urlsafe(24),
+        **{f"{name}-user": "sidecart" for name in ("rabbitmq", "mongodb", "kafka")},
+        **{f"{name}-password": secrets.token_urlsafe(24) for name in ("rabbitmq", "mongodb", "kafka")},
+        "dynamodb-access-key": "sidecart",
+        "dynamodb-secret-key": secrets.token_urlsafe(24),
         "dapr-api-token": secrets.token_urlsafe(32),
         "app-api-token": secrets.token_urlsafe(32),
     }

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from stack import (
+    addresses,
     databases,
     keeper,
     loaded,
@@ -12,6 +13,7 @@ from stack import (
     plan,
     ports,
     postgres,
+    profiles,
     records,
     resources,
     runtime,
@@ -25,6 +27,7 @@ from stack.logs import reason
 from stack.program import Program
 from stack.progress import Progress
 from stack.readiness import ready_names
+from stack.servers import resolver
 from stack.supervisor import Supervisor
 
 READY_DEADLINE_S = 90.0
@@ -48,7 +51,7 @@ class Startup:
             raise StackError("the supervisor was never started")
         return self.supervisor
 
-    def run(self, *, reset: bool) -> None:
+    def run(self, *, reset: bool, profile: str | None) -> None:
         """Bring everything up; on a `StackError` the caller stops what was started."""
         home = self._home
         if killed := keeper.kill_leftovers(home):
@@ -60,19 +63,31 @@ class Startup:
         # Ports first: nobody should wait for a build to hear that one is taken.
         ports.refuse_taken(plan.ports(home, self._topology))
         secrets = secrets_file.ensure(home)
+        addresses.remember_given(home)
         for edited in resources.seed(home, reset=reset):
             self._progress.say(f"{edited} was edited here and stays so (`sidecart up --reset` seeds it anew)")
+        if profile:
+            resources.choose(home, {role: it.profile for role, it in profiles.chosen([profile]).items()})
         for finding in running.refuse_unusable(home):
             self._progress.say(f"warning: {finding}")
         with self._progress.stage("looking for the Dapr runtime"):
             found = runtime.resolve(self._progress.say)
         programs = plan.programs(home, self._topology, secrets, found.daprd, found.sentry)
+        programs = [*self._servers(secrets), *programs]
         with self._progress.stage("preparing PostgreSQL"):
             for folder in postgres.prepare(home):
                 self._progress.say(f"let other users pass through {folder} (as root, PostgreSQL runs under another)")
         self.supervisor = keeper.start_supervisor(home, programs)
         self._start_in_order(programs, secrets)
         record.model_copy(update={"ready": True}).write(home)
+
+    def _servers(self, secrets: dict[str, str]) -> list[Program]:
+        """Fetch and describe what the components in use need beyond the servers that always run."""
+        found: list[Program] = []
+        for server in resolver.needed(self._home):
+            with self._progress.stage(f"preparing {server.name}"):
+                found += resolver.programs(self._home, server, secrets, self._progress.say)
+        return found
 
     def _start_in_order(self, programs: list[Program], secrets: dict[str, str]) -> None:
         """Servers and stand-ins; then sidecars while the databases are migrated; then the apps."""

@@ -2,13 +2,11 @@
 
 from pydantic import BaseModel
 
-from stack import records
+from stack import profiles, records
 from stack.check import running
 from stack.home import Home
 from stack.program import Kind, load_all
 from stack.readiness import ready_names
-
-PROFILE = "embedded"
 
 
 class Process(BaseModel):
@@ -42,7 +40,7 @@ class Status(BaseModel):
 
 def read(home: Home) -> Status:
     """Ask every process of the system that is up, and look through what its sidecars read."""
-    return Status(profile=PROFILE, processes=processes(home), warnings=warnings(home))
+    return Status(profile=profiles.name(home), processes=processes(home), warnings=warnings(home))
 
 
 def warnings(home: Home) -> list[Warned]:

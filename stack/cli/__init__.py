@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from stack.cli import change, checking, data, doctor, guests, token, tour, up, watching
+from stack.cli import change, checking, data, doctor, guests, swapping, token, tour, up, watching
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app.command()(guests.leave)
 app.command()(guests.env)
 app.command()(data.replay)
 app.add_typer(data.state, name="state")
+app.command()(swapping.swap)
+app.command()(swapping.profiles)
 app.command()(doctor.doctor)
 app.command()(token.token)
 app.command()(tour.demo)

@@ -7,7 +7,7 @@ from typing import Annotated
 import psutil
 import typer
 
-from stack import detached, keeper, lock, records
+from stack import detached, keeper, lock, profiles, records
 from stack.errors import StackError
 from stack.home import Home, current_home
 from stack.progress import Progress
@@ -21,28 +21,31 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is ready.")] = False,
     reset: Annotated[bool, typer.Option("--reset", help="Seed resources and configurations anew.")] = False,
     file: Annotated[Path, typer.Option("--file", "-f", help="The topology to run.")] = DEFAULT_FILE,
+    profile: Annotated[str | None, typer.Option(help="A folder of components/; kept until changed.")] = None,
 ) -> None:
     """Start everything and keep it running; Ctrl-C stops all."""
     home = current_home()
     home.make_directories()
+    if profile:
+        profiles.chosen([profile])
     if detach:
-        detached.start(home, reset=reset, file=file.absolute())
+        detached.start(home, reset=reset, file=file.absolute(), profile=profile)
         return
     held = lock.take(home)
     try:
-        _keep(home, file.absolute(), reset=reset)
+        _keep(home, file.absolute(), reset=reset, profile=profile)
     finally:
         os.close(held)
 
 
-def _keep(home: Home, file: Path, *, reset: bool) -> None:
+def _keep(home: Home, file: Path, *, reset: bool, profile: str | None) -> None:
     """Come up, stay, and go down in order, whatever ends the stay."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     progress = Progress()
     startup = Startup(home, file, progress)
     try:
-        startup.run(reset=reset)
+        startup.run(reset=reset, profile=profile)
         progress.say("all ready: http://localhost:" + str(home.port(3500)) + " is the edge; Ctrl-C stops all")
         keeper.watch(home, startup.watched, progress)
     except KeyboardInterrupt:

@@ -1,0 +1,48 @@
+"""Which servers the components in use need, and where each is: at an address the environment gives, or on this machine."""
+
+from typing import Any, Final
+
+import yaml
+
+from stack import addresses
+from stack.home import Home
+from stack.program import Program
+from stack.servers import dynamodb, kafka, mongodb, rabbitmq
+from stack.servers.server import MissingServerError, Server
+from stack.watched import Progress
+
+SERVERS: Final = {server.name: server for server in (rabbitmq.SERVER, kafka.SERVER, mongodb.SERVER, dynamodb.SERVER)}
+
+
+def ports() -> dict[str, int]:
+    """Return the fixed ports of all, used or not."""
+    return {use: port for server in SERVERS.values() for use, port in server.ports.items()}
+
+
+def needed_by(component: str) -> list[Server]:
+    """Return the servers that a component's YAML takes an address of."""
+    document: Any = yaml.safe_load(component)
+    spec: Any = document.get("spec") if isinstance(document, dict) else None
+    entries: Any = (spec.get("metadata") if isinstance(spec, dict) else None) or []
+    named = {entry.get("envRef") for entry in entries if isinstance(entry, dict)}
+    return [server for server in SERVERS.values() if server.variable in named]
+
+
+def needed(home: Home) -> list[Server]:
+    """Return the servers that the running folder asks for, whoever put its files there."""
+    found = {server.name: server for path in home.resources.glob("*.yaml") for server in needed_by(path.read_text())}
+    return [found[name] for name in SERVERS if name in found]
+
+
+def unavailable(home: Home, server: Server) -> str | None:
+    """Say why *server* cannot be had and what to do; None when it can."""
+    return None if server.variable in addresses.given(home) else server.missing()
+
+
+def programs(home: Home, server: Server, secrets: dict[str, str], progress: Progress) -> list[Program]:
+    """Describe what has to run for *server*: nothing where the environment gave its address."""
+    if server.variable in addresses.given(home):
+        return []
+    if (why := server.missing()) is not None:
+        raise MissingServerError(f"{server.name} is needed and cannot be had: {why}")
+    return server.programs(home, secrets, progress)

@@ -1,0 +1,112 @@
+"""Another product for a role while the system runs: servers first, then the file, then every sidecar's word for it."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import yaml
+
+from stack import loaded, ports, replaying, resources, secrets_file, supervisor
+from stack.errors import StackError
+from stack.home import Home
+from stack.keeper import STOP_DEADLINE_S
+from stack.logs import reason
+from stack.profiles import Variant
+from stack.program import Program, load_all
+from stack.progress import Progress
+from stack.servers import resolver
+from stack.servers.server import MissingServerError, Server
+from stack.startup import await_ready
+from stack.supervisor import Supervisor
+
+TAKEN_UP_S = 60.0
+POLL_S = 0.1
+# What the broker that is left had not handed out yet is younger than this, unless a service was away.
+HELD = timedelta(seconds=30)
+
+
+def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
+    """Put *variants* in their roles' places and return when every sidecar concerned uses them."""
+    started = datetime.now(UTC)
+    changed = {role: it for role, it in variants.items() if _differs(home, it)}
+    if not changed:
+        progress.say("nothing to swap: all of it is in use")
+        return
+    start_servers(home, _servers_for(home, changed.values()), progress)
+    resources.choose(home, {role: it.profile for role, it in changed.items()})
+    for variant in changed.values():
+        _await_taken_up(home, variant)
+        progress.say(f"{variant.role} is {variant.type}")
+    if any(it.type.startswith("pubsub.") for it in changed.values()):
+        # The broker that was left keeps what it had not handed out, and the new one may have heard facts before all its
+        # readers were there.
+        replaying.replay(home, started - HELD, progress)
+    stop_unused(home, progress)
+
+
+def start_servers(home: Home, servers: Iterable[Server], progress: Progress) -> None:
+    """Start those that do not run yet and wait until they are ready."""
+    present = {program.name: program for program in load_all(home)}
+    secrets = secrets_file.load(home)
+    for server in servers:
+        with progress.stage(f"preparing {server.name}"):
+            described = resolver.programs(home, server, secrets, progress.say)
+        added = [program for program in described if program.name not in present]
+        if added:
+            _start(home, [*present.values(), *added], added, progress)
+            present |= {program.name: program for program in added}
+
+
+def stop_unused(home: Home, progress: Progress) -> None:
+    """Stop the servers that no component needs any more."""
+    wanted = {use for server in resolver.needed(home) for use in server.processes}
+    known = {use for server in resolver.SERVERS.values() for use in server.processes}
+    client = Supervisor(home)
+    for program in [it for it in load_all(home) if it.name in known - wanted]:
+        client.stop([program.name], STOP_DEADLINE_S)
+        client.remove(program.name)
+        (home.programs / f"{program.name}.json").unlink()
+        progress.say(f"stopped: {program.name}")
+    supervisor.write_configuration(home, load_all(home))
+
+
+def _differs(home: Home, variant: Variant) -> bool:
+    target = home.resources / f"{variant.role}.yaml"
+    text = resources.fill_in(home, variant.path.read_text(), str(variant.path))
+    return not target.exists() or target.read_text() != text
+
+
+def _servers_for(home: Home, variants: Iterable[Variant]) -> list[Server]:
+    """Return what has to run, or refuse before anything is changed."""
+    found = {server.name: server for it in variants for server in resolver.needed_by(it.path.read_text())}
+    for server in found.values():
+        if (why := resolver.unavailable(home, server)) is not None:
+            raise MissingServerError(f"{server.name} is needed and cannot be had: {why}")
+    return list(found.values())
+
+
+def _start(home: Home, everything: list[Program], added: list[Program], progress: Progress) -> None:
+    ports.refuse_taken({f"{it.name} {use}": port for it in added for use, port in it.ports.items()})
+    for program in added:
+        program.write(home)
+    supervisor.write_configuration(home, everything)
+    client = Supervisor(home)
+    for program in added:
+        client.add(program.name)
+        client.start(program.name)
+    await_ready(home, added, progress)
+
+
+def _await_taken_up(home: Home, variant: Variant) -> None:
+    """Wait for each sidecar to name the new type: it does so once its subscriptions have moved as well."""
+    scopes: list[str] = yaml.safe_load(variant.path.read_text())["scopes"]
+    waiting = [it for it in loaded.that_tell(load_all(home)) if it.env["APP_ID"] in scopes]
+    limit = time.monotonic() + TAKEN_UP_S
+    while waiting:
+        waiting = [it for it in waiting if loaded.types(it).get(variant.role) != variant.type]
+        if waiting and time.monotonic() > limit:
+            name = waiting[0].name
+            said = f"{name} did not take up {variant.role} as {variant.type} within {TAKEN_UP_S:.0f} s"
+            raise StackError(f"{said}: {reason(home, name)}: see `sidecart logs {name}`; swap back if it stays so")
+        if waiting:
+            time.sleep(POLL_S)
