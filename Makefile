@@ -7,7 +7,7 @@ RUN := .venv/bin
 SUITE := tests/unit tests/contract tests/store tests/e2e tests/chaos
 TESTS ?= $(SUITE)
 
-.PHONY: help up down status test test-fast check format demo examples bench soak schemas dapr-schemas resilience clean
+.PHONY: help up down status test test-fast check format demo examples bench soak schemas dapr-schemas resilience matrix clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ examples: .venv/.synced ## Run the examples in JavaScript and Go; fetches what t
 
 resilience: .venv/.synced ## Trouble every link, edit policies under traffic, rotate certificates; takes 6 minutes
 	@$(RUN)/pytest -m resilience tests/resilience
+
+matrix: .venv/.synced ## Run one suite on every profile and every product, and swap them under load
+	@$(RUN)/pytest -s -rfE tests/matrix
 
 bench: .venv/.synced ## Measure this machine's limits and the system against them, in one run
 	@$(RUN)/python -m tests.bench

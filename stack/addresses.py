@@ -1,4 +1,4 @@
-"""Where the servers of every profile are: known before any of them runs, since a sidecar's environment never changes."""
+"""Where each profile's servers are: known before any of them runs, since a sidecar's environment never changes."""
 
 import json
 import os

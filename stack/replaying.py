@@ -11,7 +11,7 @@ from stack.progress import Progress
 
 
 def replay(home: Home, since: datetime, progress: Progress) -> None:
-    """Let each service's relay publish again what it published since *since*: whoever heard it already takes no notice."""
+    """Let each relay publish again what it published since *since*: whoever heard it already takes no notice."""
     total = 0
     for service in [program.name for program in load_all(home) if program.kind == "app" and "-" not in program.name]:
         with databases.connect(home, service) as connection:

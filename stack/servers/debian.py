@@ -11,15 +11,8 @@ from stack.servers.server import MissingServerError
 from stack.watched import Progress, run_watched
 
 # Only what is needed to run it.
-_DEPENDS = [
-    "--recurse",
-    "--no-recommends",
-    "--no-suggests",
-    "--no-conflicts",
-    "--no-breaks",
-    "--no-replaces",
-    "--no-enhances",
-]
+_LEFT_OUT = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+_DEPENDS = ("--recurse", *(f"--no-{kind}" for kind in _LEFT_OUT))
 
 
 def missing(package: str) -> str | None:

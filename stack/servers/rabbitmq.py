@@ -11,7 +11,7 @@ from stack.servers import debian
 from stack.servers.server import MissingServerError, Server
 from stack.watched import Progress
 
-PACKAGE, FAMILY = "rabbitmq-server", r"rabbitmq-server|erlang-[a-z-]+"
+PACKAGE, FAMILY = "rabbitmq-server", r"rabbitmq-server|erlang-[a-z0-9-]+"
 # Erlang's own port and the directory of its nodes, both for this node alone.
 NODE_PORT, DIRECTORY_PORT = 5675, 5676
 _GREETING: Final = b"AMQP\x00\x00\x09\x01".hex()

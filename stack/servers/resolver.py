@@ -1,4 +1,4 @@
-"""Which servers the components in use need, and where each is: at an address the environment gives, or on this machine."""
+"""Which servers the components in use need, and where each is: where the environment says, or on this machine."""
 
 from typing import Any, Final
 
