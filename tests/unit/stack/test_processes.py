@@ -13,6 +13,7 @@ from stack.errors import StackError
 from stack.home import Home, current_home
 from stack.launch import SETTLED_S, delay, note_start
 from stack.program import Program, load_all
+from stack.servers import resolver
 from stack.services import Services
 
 
@@ -119,8 +120,10 @@ def test_what_serves_stops_before_what_it_needs(home: Home, monkeypatch: pytest.
 def test_the_plan_of_ports_is_what_the_programs_take(home: Home) -> None:
     secrets = secrets_file.ensure(home)
     programs: list[Program] = plan.programs(home, topology.load(), secrets, Path("daprd"), Path("sentry"))
-    taken = sorted(port for program in programs for port in program.ports.values())
-    assert sorted(plan.ports(home, topology.load()).values()) == taken
+    taken = [port for program in programs for port in program.ports.values()]
+    # and those of servers that a swap may start at any time
+    taken += [home.port(port) for port in resolver.ports().values()]
+    assert sorted(plan.ports(home, topology.load()).values()) == sorted(taken)
 
 
 @pytest.mark.parametrize(
