@@ -10,13 +10,19 @@ from stack.errors import StackError
 from stack.home import Home
 
 
-def apply(home: Home, file: Path) -> Path:
-    """Replace, in one step, the file that holds the same kind and name; return where it now lies."""
+def read(home: Home, file: Path) -> str:
+    """Return what *file* comes to here, or say what is wrong with it, or what it would break."""
     text = running.text_of(file)
     if isinstance(text, Finding):
         raise StackError(str(text))
     text = resources.fill_in(home, text, str(file))
     running.refuse(running.arrivals(home, {file: text}), to_see_all=f"sidecart check {file}")
+    return text
+
+
+def apply(home: Home, file: Path) -> Path:
+    """Replace, in one step, the file that holds the same kind and name; return where it now lies."""
+    text = read(home, file)
     found = identity(file, text)
     if found is None:
         raise StackError(f"{file} holds no resource")

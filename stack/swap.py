@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import yaml
 
-from stack import loaded, ports, replaying, resources, secrets_file, supervisor
+from stack import loaded, ports, records, replaying, resources, secrets_file, supervisor
 from stack.errors import StackError
 from stack.home import Home
 from stack.keeper import STOP_DEADLINE_S
@@ -55,6 +55,12 @@ def start_servers(home: Home, servers: Iterable[Server], progress: Progress) -> 
         if added:
             _start(home, [*present.values(), *added], added, progress)
             present |= {program.name: program for program in added}
+
+
+def start_servers_for(home: Home, component: str, progress: Progress) -> None:
+    """Start what a component's YAML needs, before a sidecar looks for it in vain; with no system up, nothing does."""
+    if records.running(home) is not None:
+        start_servers(home, resolver.needed_by(component), progress)
 
 
 def stop_unused(home: Home, progress: Progress) -> None:

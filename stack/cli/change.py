@@ -6,6 +6,7 @@ import typer
 
 from stack import apply as applying
 from stack import scale as scaling
+from stack import swap as swapping
 from stack.cli.watching import require_running
 from stack.errors import StackError
 from stack.home import current_home
@@ -43,4 +44,6 @@ def apply(file: Annotated[Path, typer.Argument(help="One component, subscription
     """Check a YAML file and put it into the running system, in place of the one of the same kind and name."""
     home = current_home()
     home.make_directories()
+    # A sidecar that does not find a component's server ends, and ends again.
+    swapping.start_servers_for(home, applying.read(home, file), Progress())
     print(f"applied: {applying.apply(home, file)}")

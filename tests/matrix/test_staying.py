@@ -1,22 +1,32 @@
 """What was swapped in stays so, with its data, through a stop and a start of everything."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
+from stack.home import CHECKOUT
 from tests.matrix.columns import Column, expected
 from tests.support.shop import Customer, Shop
 from tests.support.system import System
 
-CLOUD = Column("cloud", ("cloud",))
+
+@pytest.fixture
+def have() -> Callable[[str], None]:
+    """Go on only where a profile's servers can be had."""
+
+    def check(profile: str) -> None:
+        if (why := Column(profile, (profile,)).missing) is not None:
+            assert profile not in expected(), why
+            pytest.skip(why)
+
+    return check
 
 
 async def test_a_profile_and_its_documents_survive_down_and_up(
-    system: System, shop: Shop, customer: Customer, sku: str
+    system: System, shop: Shop, customer: Customer, sku: str, have: Callable[[str], None]
 ) -> None:
-    if (why := CLOUD.missing) is not None:
-        assert "cloud" not in expected(), why
-        pytest.skip(why)
+    have("cloud")
     await asyncio.to_thread(system.sidecart, "swap", "cloud")
     order = (await shop.order(customer, sku)).body
     await shop.wait_order(customer, order["id"], status="paid")
@@ -28,3 +38,20 @@ async def test_a_profile_and_its_documents_survive_down_and_up(
     assert [line["sku"] for line in again["lines"]] == [sku]
     await asyncio.to_thread(system.sidecart, "swap", "embedded")
     assert not {"kafka", "rabbitmq", "dynamodb"} & system.status().keys()
+
+
+async def test_a_profile_from_the_start_and_one_file_of_it_back_by_hand(
+    system: System, shop: Shop, customer: Customer, sku: str, have: Callable[[str], None]
+) -> None:
+    have("reference")
+    await asyncio.to_thread(system.sidecart, "down")
+    await asyncio.to_thread(system.up, "--profile", "reference")
+    assert system.sidecart("profiles").stdout.startswith("profile: reference")
+    pids = system.pids()
+    system.sidecart("apply", str(CHECKOUT / "components/cloud/order-details.yaml"))
+    order = (await shop.order(customer, sku)).body
+    await shop.wait_order(customer, order["id"], status="paid")
+    running = system.pids()
+    assert "dynamodb" in running
+    assert {name: running[name] for name in pids} == pids
+    await asyncio.to_thread(system.sidecart, "swap", "embedded")
