@@ -27,12 +27,12 @@ HELD = timedelta(seconds=30)
 
 def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
     """Put *variants* in their roles' places and return when every sidecar concerned uses them."""
-    started = datetime.now(UTC)
     changed = {role: it for role, it in variants.items() if _differs(home, it)}
     if not changed:
         progress.say("nothing to swap: all of it is in use")
         return
     start_servers(home, _servers_for(home, changed.values()), progress)
+    began = datetime.now(UTC)
     resources.choose(home, {role: it.profile for role, it in changed.items()})
     for variant in changed.values():
         _await_taken_up(home, variant)
@@ -40,7 +40,7 @@ def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
     if any(it.type.startswith("pubsub.") for it in changed.values()):
         # The broker that was left keeps what it had not handed out, and the new one may have heard facts before all its
         # readers were there.
-        replaying.replay(home, started - HELD, progress)
+        replaying.replay(home, began - HELD, progress)
     stop_unused(home, progress)
 
 

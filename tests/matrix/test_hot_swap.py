@@ -1,9 +1,11 @@
 """Swaps while orders come in: nothing accepted is lost, charged twice or left without its mail, and no app restarts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,7 +30,7 @@ BROKERS = [
     ("pubsub=redis", "notification-queue=redis"),
 ]
 
-Elsewhere = Callable[..., object]
+Elsewhere = Callable[..., None]
 
 
 @pytest.fixture
@@ -49,31 +51,50 @@ def put(system: System, name: str, folder: Path, *changes: tuple[str, str]) -> N
     system.sidecart("apply", str(folder / name))
 
 
-async def run(
-    shop: Shop, customers: list[Customer], seconds: float, steps: list[Callable[[], object]]
-) -> tuple[Load, Seen]:
+@dataclass
+class Course:
+    """What happened when, in seconds since the first order."""
+
+    load: Load
+    seen: Seen
+    began: datetime
+    steps: list[str]
+    settled_s: float
+
+    def since(self, moment: datetime) -> float:
+        return (moment - self.began).total_seconds()
+
+
+async def run(shop: Shop, customers: list[Customer], seconds: float, steps: dict[str, Callable[[], object]]) -> Course:
     """Take *steps* under load, and hold the books against what was promised."""
     sku = f"tea-{letters(8)}"
     await shop.put_product(sku, stock=SOLD)
     audit = Audit(shop, {sku: SOLD})
-    async with Load(shop, customers, sku, rate=RATE) as load:
+    course = Course(Load(shop, customers, sku, rate=RATE), Seen(), datetime.now(UTC), [], 0)
+    async with course.load as load:
         await asyncio.sleep(seconds)
-        for step in steps:
+        for name, step in steps.items():
+            before = course.since(datetime.now(UTC))
             await asyncio.to_thread(step)
+            course.steps.append(f"{name} {before:.1f}-{course.since(datetime.now(UTC)):.1f} s")
             await asyncio.sleep(seconds)
-    return load, await audit.hold(load.outcome.placed, deadline_s=BACKLOG_GONE_S)
+    ended = datetime.now(UTC)
+    course.seen = await audit.hold(load.outcome.placed, deadline_s=BACKLOG_GONE_S)
+    course.settled_s = (datetime.now(UTC) - ended).total_seconds()
+    return course
 
 
-def judge(load: Load, seen: Seen) -> None:
+def judge(course: Course) -> None:
     """Print the figures, then hold them against the goals."""
-    placed, tries = len(load.outcome.placed), load.outcome.tries
-    paid = sorted(datetime.fromisoformat(order["updated_at"]) for order in seen.orders.values())
-    gap = max((after - before).total_seconds() for before, after in pairwise(paid))
-    slowest = max(load.outcome.latencies_s)
+    outcome = course.load.outcome
+    placed, tries = len(outcome.placed), outcome.tries
+    paid = sorted(course.since(datetime.fromisoformat(order["updated_at"])) for order in course.seen.orders.values())
+    gap, at = max((after - before, before) for before, after in pairwise(paid))
     errors = (tries - placed) / tries
-    print(f"{placed} orders, {tries - placed} answers to try again ({errors:.2%}), slowest order {slowest:.1f} s,")
-    print(f"longest gap in paid orders {gap:.1f} s, all books right within {BACKLOG_GONE_S} s")
-    assert load.outcome.refused == []
+    print(f"\n{placed} orders, {tries - placed} answers to try again ({errors:.2%})", end=", ")
+    print(f"slowest order {max(outcome.latencies_s):.1f} s; {', '.join(course.steps)}")
+    print(f"longest gap in paid orders {gap:.1f} s, from {at:.1f} s on; all books right after {course.settled_s:.1f} s")
+    assert outcome.refused == []
     assert errors <= MOST_ERRORS
     assert gap <= LONGEST_GAP_S
 
@@ -84,8 +105,7 @@ async def test_the_broker_is_swapped_under_load(
 ) -> None:
     await asyncio.to_thread(system.sidecart, "swap", "embedded")
     before = system.status()
-    load, seen = await run(shop, customers, seconds, [lambda to=to: system.sidecart("swap", *to) for to in BROKERS])
-    judge(load, seen)
+    judge(await run(shop, customers, seconds, {to[0]: partial(system.sidecart, "swap", *to) for to in BROKERS}))
     after = system.status()
     assert {name: it["pid"] for name, it in after.items()} == {name: it["pid"] for name, it in before.items()}
     assert all(it["restarts"] == before[name]["restarts"] for name, it in after.items())
@@ -94,7 +114,12 @@ async def test_the_broker_is_swapped_under_load(
 @pytest.fixture
 def elsewhere(system: System, tmp_path: Path) -> Iterator[Elsewhere]:
     """Moves mail and cards to other addresses, and back at the end."""
-    yield lambda names, *changes: [put(system, name, tmp_path, *changes) for name in names]
+
+    def move(names: Iterable[str], *changes: tuple[str, str]) -> None:
+        for name in names:
+            put(system, name, tmp_path, *changes)
+
+    yield move
     for name in (*MAIL, *CARDS):
         put(system, name, tmp_path)
 
@@ -112,7 +137,7 @@ async def test_the_mail_provider_and_the_card_processor_move_under_load(
     host = ("envRef: SIDECART_SMTP_HOST", "value: 127.0.0.1")
     port = ("envRef: SIDECART_SMTP_PORT", f'value: "{mail.port}"')
     url = ("${SIDECART_CARD_PROCESSOR_URL}", f"http://127.0.0.1:{processor.port}")
-    steps = [lambda: elsewhere(MAIL, host, port), lambda: elsewhere(CARDS, url)]
-    judge(*await run(shop, customers, seconds, steps))
+    steps = {"mail": partial(elsewhere, MAIL, host, port), "cards": partial(elsewhere, CARDS, url)}
+    judge(await run(shop, customers, seconds, steps))
     assert (mail.connections > 0, processor.connections > 0) == (True, True)
     assert shop.system.pids() == before

@@ -11,6 +11,7 @@ class Forwarder:
     def __init__(self, target: int) -> None:
         self._target = target
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.connections = 0
 
@@ -24,12 +25,16 @@ class Forwarder:
     ) -> None:
         assert self._server
         self._server.close()
-        self._server.close_clients()
+        for writer in self._open:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in self._open), return_exceptions=True)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        there = await asyncio.open_connection("127.0.0.1", self._target)
-        await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        self._open |= {writer, back}
+        await asyncio.gather(_copy(reader, back), _copy(there, writer))
+        self._open -= {writer, back}
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
