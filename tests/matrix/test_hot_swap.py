@@ -1,7 +1,7 @@
 """Swaps while orders come in: nothing accepted is lost, charged twice or left without its mail, and no app restarts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,7 +65,9 @@ class Course:
         return (moment - self.began).total_seconds()
 
 
-async def run(shop: Shop, customers: list[Customer], seconds: float, steps: dict[str, Callable[[], object]]) -> Course:
+async def run(
+    shop: Shop, customers: list[Customer], seconds: float, steps: Mapping[str, Callable[[], object]]
+) -> Course:
     """Take *steps* under load, and hold the books against what was promised."""
     sku = f"tea-{letters(8)}"
     await shop.put_product(sku, stock=SOLD)
