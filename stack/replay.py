@@ -36,7 +36,7 @@ class Replay(BaseModel):
         temporary.replace(home.run / "replay.json")
 
 
-def begin(home: Home, since: datetime, service: str | None, topic: str | None) -> Replay:
+def begin(home: Home, since: datetime, service: str | None, topic: str | None, *, rate: int = RATE) -> Replay:
     """Plan a replay of all that was published since *since* until now."""
     known = operating.services(home)
     if service is not None and service not in known:
@@ -44,7 +44,7 @@ def begin(home: Home, since: datetime, service: str | None, topic: str | None) -
     now = datetime.now(UTC)
     if since >= now:
         raise StackError(f"--since {since.isoformat()} lies in the future: give a time that has passed")
-    return Replay(since=since, until=now, topic=topic, services=[service] if service else known)
+    return Replay(since=since, until=now, topic=topic, rate=rate, services=[service] if service else known)
 
 
 def resume(home: Home) -> Replay:

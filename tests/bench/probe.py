@@ -84,7 +84,7 @@ class Probe:
 
 
 def copy_resources(home: Home, folder: Path) -> None:
-    """Write the broker, the secrets, the guard and both configurations, with our app-ids in place of the services'."""
+    """Write the broker, the secrets, the door's two keepers and both configurations, with our app-ids in place of the services'."""
     resources, config = folder / "resources", folder / "config"
     resources.mkdir()
     config.mkdir()
@@ -97,7 +97,7 @@ def copy_resources(home: Home, folder: Path) -> None:
     def broker(document: Any) -> None:
         document["scopes"] = [PROBE]
         fields = document["spec"]["metadata"]
-        document["spec"]["metadata"] = [field for field in fields if field["name"] != "publishingScopes"]
+        document["spec"]["metadata"] = [field for field in fields if not field["name"].endswith("Scopes")]
 
     def subscription(document: Any) -> None:
         document["scopes"] = [PROBE]
@@ -115,6 +115,10 @@ def copy_resources(home: Home, folder: Path) -> None:
         caller |= {"appId": EDGE, "operations": [{"name": "/hello", "httpVerb": ["GET"], "action": "allow"}]}
         document["spec"]["accessControl"]["policies"] = [caller]
 
+    def unlimited(document: Any) -> None:
+        document["scopes"] = [EDGE]
+        next(it for it in document["spec"]["metadata"] if it["name"] == "maxRequestsPerSecond")["value"] = "1000000"
+
     def scoped(app_id: str) -> Callable[[Any], None]:
         return lambda document: document.update(scopes=[app_id])
 
@@ -122,6 +126,7 @@ def copy_resources(home: Home, folder: Path) -> None:
     copy(home.resources / "orders-payment-captured.yaml", resources / "subscription.yaml", subscription)
     copy(home.resources / "secrets.yaml", resources / "secrets.yaml", scoped(PROBE))
     copy(home.resources / "guard.yaml", resources / "guard.yaml", scoped(EDGE))
+    copy(home.resources / "rate-limit.yaml", resources / "rate-limit.yaml", unlimited)
     copy(home.resources / "edge-policies.yaml", resources / "edge-policies.yaml", policies)
     copy(home.config / "orders.yaml", config / "probe.yaml", callee)
     copy(home.config / "edge.yaml", config / "edge.yaml", lambda _: None)
