@@ -21,7 +21,7 @@ def hasty(name: str, timeout: str) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(original(name).read_text())
     policies = document["spec"]["policies"]
     policies["timeouts"] = dict.fromkeys(policies["timeouts"], timeout)
-    for retry in policies["retries"].values():
+    for retry in policies.get("retries", {}).values():
         retry["maxRetries"] = 0
     return document
 
