@@ -50,7 +50,7 @@ resilience: .venv/.synced ## Trouble every link, edit policies under traffic, ro
 	@$(RUN)/pytest -m resilience tests/resilience
 
 matrix: .venv/.synced ## Run one suite on every profile and every product, and swap them under load
-	@$(RUN)/pytest -s -rfE tests/matrix
+	@$(RUN)/pytest -s -rfE -m "not soak" tests/matrix
 
 bench: .venv/.synced ## Measure this machine's limits and the system against them, in one run
 	@$(RUN)/python -m tests.bench

@@ -67,13 +67,18 @@ def finish(home: Home, role: str, progress: Progress) -> None:
     before = holder(home, f"{role}-previous")
     if before is None:
         raise StackError(f"no move of {role} is under way: there is no {role}-previous")
-    left = UNDER_WAY_S - (time.time() - before.stat().st_mtime)
-    if left > 0:
+    if left := under_way_s(home, role):
         raise StackError(f"what was being written at the swap may not be done: come again in {left:.0f} s")
     forget(home)
     run(home, role, progress)
     stores.remove(home, f"{role}-previous")
     progress.say(f"{role}-previous is no longer used; what it holds stays where it is")
+
+
+def under_way_s(home: Home, role: str) -> float:
+    """Return the seconds for which a write to `ROLE-previous` may still be under way."""
+    before = holder(home, f"{role}-previous")
+    return max(0.0, UNDER_WAY_S - (time.time() - before.stat().st_mtime)) if before else 0.0
 
 
 def _pass(home: Home, copy: Copy, progress: Progress, rate: int) -> Copy:

@@ -10,6 +10,7 @@ from stack import (
     keeper,
     loaded,
     migrations,
+    moving,
     plan,
     ports,
     postgres,
@@ -64,10 +65,14 @@ class Startup:
         ports.refuse_taken(plan.ports(home, self._topology))
         secrets = secrets_file.ensure(home)
         addresses.remember_given(home)
+        is_first = reset or not any(home.resources.glob("*.yaml"))
         for edited in resources.seed(home, reset=reset):
             self._progress.say(f"{edited} was edited here and stays so (`sidecart up --reset` seeds it anew)")
         if profile:
-            resources.choose(home, {role: it.profile for role, it in profiles.chosen([profile]).items()})
+            chosen = profiles.chosen([profile])
+            if not is_first:
+                moving.refuse_to_leave(home, chosen)
+            resources.choose(home, {role: it.profile for role, it in chosen.items()})
         for finding in running.refuse_unusable(home):
             self._progress.say(f"warning: {finding}")
         with self._progress.stage("looking for the Dapr runtime"):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import yaml
 
-from stack import loaded, ports, records, replay, resources, secrets_file, supervisor
+from stack import loaded, moving, ports, records, replay, resources, secrets_file, supervisor
 from stack.errors import StackError
 from stack.home import Home
 from stack.keeper import STOP_DEADLINE_S
@@ -40,6 +40,16 @@ def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
         progress.say("nothing to swap: all of it is in use")
         return
     start_servers(home, _servers_for(home, changed.values()), progress)
+    for role in changed.keys() & moving.ROLES:
+        variant = changed.pop(role)
+        moving.move(home, role, variant, progress)
+        progress.say(f"{role} is {variant.type}")
+    _replace(home, changed, progress)
+    stop_unused(home, progress)
+
+
+def _replace(home: Home, changed: dict[str, Variant], progress: Progress) -> None:
+    """Put other components in place of those that keep nothing, or nothing that a replay does not bring back."""
     began = datetime.now(UTC)
     with _silenced(home, changed):
         resources.choose(home, {role: it.profile for role, it in changed.items()})
@@ -50,7 +60,6 @@ def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
         # The broker that was left keeps what it had not handed out, and the new one may have heard facts before all its
         # readers were there.
         replay.run(home, replay.begin(home, began - HELD, None, None, rate=REPLAYED_PER_S), progress)
-    stop_unused(home, progress)
 
 
 def start_servers(home: Home, servers: Iterable[Server], progress: Progress) -> None:

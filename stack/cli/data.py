@@ -7,6 +7,7 @@ import typer
 
 from stack import copying, stores
 from stack import replay as replaying
+from stack import swap as swapping
 from stack.cli.watching import require_running
 from stack.errors import StackError
 from stack.home import Home, current_home
@@ -61,7 +62,9 @@ def swap(role: Role = "order-details") -> None:
 @state.command()
 def finish(role: Role = "order-details") -> None:
     """Check that nothing is missing, and let go of the store before."""
-    copying.finish(_running(), role, Progress())
+    home, progress = _running(), Progress()
+    copying.finish(home, role, progress)
+    swapping.stop_unused(home, progress)
 
 
 def moment(text: str) -> datetime:

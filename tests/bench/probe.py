@@ -84,7 +84,7 @@ class Probe:
 
 
 def copy_resources(home: Home, folder: Path) -> None:
-    """Write broker, secrets, the two that keep the door, and both configurations, with our app-ids for the services'."""
+    """Write broker, secrets, the two that keep the door, and configurations, with our app-ids for the services'."""
     resources, config = folder / "resources", folder / "config"
     resources.mkdir()
     config.mkdir()

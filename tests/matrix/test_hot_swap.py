@@ -30,6 +30,8 @@ BROKERS = [
     ("pubsub=redis", "notification-queue=redis"),
 ]
 
+STORES = ("order-details=mongodb", "order-details=dynamodb", "order-details=postgresql")
+
 Elsewhere = Callable[..., None]
 
 
@@ -111,6 +113,21 @@ async def test_the_broker_is_swapped_under_load(
     after = system.status()
     assert {name: it["pid"] for name, it in after.items()} == {name: it["pid"] for name, it in before.items()}
     assert all(it["restarts"] == before[name]["restarts"] for name, it in after.items())
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+async def test_documents_move_from_store_to_store_under_load(
+    system: System, shop: Shop, customers: list[Customer], seconds: float
+) -> None:
+    await asyncio.to_thread(system.sidecart, "swap", "embedded")
+    before = system.status()
+    steps = {word: partial(system.sidecart, "swap", word) for word in STORES}
+    judge(await run(shop, customers, seconds, steps))
+    after = {name: it for name, it in system.status().items() if name in before}
+    assert {name: (it["pid"], it["restarts"]) for name, it in after.items()} == {
+        name: (it["pid"], it["restarts"]) for name, it in before.items()
+    }
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from stack.ports import is_free
 # With the highest fixed port these stay below 32768, from where the kernel hands out ports of its own.
 OFFSETS = range(10000, 16001, 37)
 UP_DEADLINE_S = 900
-COMMAND_DEADLINE_S = 180
+# a store is let go a minute after it was left, at the earliest
+COMMAND_DEADLINE_S = 300
 STOP_DEADLINE_S = 30
 TAIL_LINES = 8
 ATTEMPTS = 3

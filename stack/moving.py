@@ -1,0 +1,46 @@
+"""Another store for a role whose documents stay in reach: all the steps of docs/swapping.md, one after another."""
+
+import time
+from typing import Final
+
+from stack import copying, resources, stores
+from stack.component_files import holder
+from stack.errors import StackError
+from stack.home import Home
+from stack.profiles import Variant
+from stack.progress import Progress
+
+# Roles whose documents a service can list and copy.
+ROLES: Final = frozenset({"order-details"})
+
+
+def move(home: Home, role: str, variant: Variant, progress: Progress) -> None:
+    """Copy, swap, copy the rest; the store before stays readable until `sidecart state finish`, or the next move."""
+    _finish_former(home, role, progress)
+    if stores.introduce(home, role, variant.path):
+        copying.forget(home)
+    copying.run(home, role, progress)
+    stores.swap(home, role)
+    copying.forget(home)
+    resources.choose(home, {role: variant.profile})
+    copying.run(home, role, progress)
+
+
+def refuse_to_leave(home: Home, variants: dict[str, Variant]) -> None:
+    """Raise `StackError` where a start with other stores would put documents out of reach."""
+    for role in ROLES & variants.keys():
+        path = holder(home, role)
+        if path is not None and path.read_text() != resources.fill_in(home, variants[role].path.read_text(), role):
+            raise StackError(
+                f"the documents of {role} lie in another store than {variants[role].type}: "
+                f"`sidecart up`, then `sidecart swap {role}={variants[role].type}`, which moves them"
+            )
+
+
+def _finish_former(home: Home, role: str, progress: Progress) -> None:
+    if holder(home, f"{role}-previous") is None or holder(home, f"{role}-next") is not None:
+        return
+    if left := copying.under_way_s(home, role):
+        progress.say(f"{left:.0f} s more until nothing can be under way to {role}-previous")
+        time.sleep(left)
+    copying.finish(home, role, progress)
