@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stack import resources
+from stack import moving, resources
 from stack.check import running
 from stack.check.finding import Finding
 from stack.check.inspection import identity
@@ -23,6 +23,7 @@ def read(home: Home, file: Path) -> str:
 def apply(home: Home, file: Path) -> Path:
     """Replace, in one step, the file that holds the same kind and name; return where it now lies."""
     text = read(home, file)
+    moving.refuse_in_place(home, file, text)
     found = identity(file, text)
     if found is None:
         raise StackError(f"{file} holds no resource")

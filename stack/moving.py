@@ -1,7 +1,10 @@
 """Another store for a role whose documents stay in reach: all the steps of docs/swapping.md, one after another."""
 
 import time
+from pathlib import Path
 from typing import Final
+
+import yaml
 
 from stack import copying, resources, stores
 from stack.component_files import holder
@@ -35,6 +38,17 @@ def refuse_to_leave(home: Home, variants: dict[str, Variant]) -> None:
                 f"the documents of {role} lie in another store than {variants[role].type}: "
                 f"`sidecart up`, then `sidecart swap {role}={variants[role].type}`, which moves them"
             )
+
+
+def refuse_in_place(home: Home, file: Path, text: str) -> None:
+    """Raise `StackError` where *text* would put another product in the place of a store that keeps documents."""
+    document = yaml.safe_load(text)
+    path = holder(home, role) if (role := document["metadata"]["name"]) in ROLES else None
+    if path is None or document["kind"] != "Component":
+        return
+    here, there = yaml.safe_load(path.read_text())["spec"]["type"], document["spec"]["type"]
+    if here != there:
+        raise StackError(f"{file}: the documents of {role} lie in {here}: `sidecart state copy --to {file}` moves them")
 
 
 def _finish_former(home: Home, role: str, progress: Progress) -> None:

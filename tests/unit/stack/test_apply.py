@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from stack import resources
 from stack.apply import apply
 from stack.errors import StackError
-from stack.home import Home
+from stack.home import CHECKOUT, Home
 
 COMPONENT = """apiVersion: dapr.io/v1alpha1
 kind: Component
@@ -78,3 +79,13 @@ def test_a_name_held_twice_is_refused_and_both_holders_named(home: Home, tmp_pat
 def test_a_missing_file_is_named(home: Home, tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"gone\.yaml:1: cannot be read: No such file"):
         apply(home, tmp_path / "gone.yaml")
+
+
+def test_another_product_is_not_put_over_a_store_that_keeps_documents(home: Home, tmp_path: Path) -> None:
+    resources.seed(home, reset=False)
+    file = tmp_path / "order-details.yaml"
+    file.write_text((CHECKOUT / "components/reference/order-details.yaml").read_text())
+    with pytest.raises(StackError, match=r"lie in state\.postgresql: `sidecart state copy --to .*` moves them"):
+        apply(home, file)
+    file.write_text((CHECKOUT / "components/embedded/order-details.yaml").read_text())
+    assert apply(home, file).name == "order-details.yaml"
