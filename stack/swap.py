@@ -3,8 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import yaml
@@ -23,10 +22,10 @@ from stack.startup import await_ready
 from stack.supervisor import Supervisor
 
 TAKEN_UP_S = 60.0
-# A sidecar that closes a component is done in a second or two; one that takes longer hangs, and never comes back.
-LET_GO_S = 10.0
+# A sidecar takes up a component in a second or two. One that takes longer hangs for good: its batching forgets a message
+# that arrives in the moment its subscription ends, and the broker's component does not close before that is answered.
+LET_GO_S = 4.0
 POLL_S = 0.1
-_RABBITMQ = resolver.SERVERS["rabbitmq"]
 # What the broker that is left had not handed out yet is younger than this, unless a service was away.
 HELD = timedelta(seconds=30)
 # Facts a second: faster than an operator's replay, since customers wait for those that were held.
@@ -51,11 +50,10 @@ def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
 def _replace(home: Home, changed: dict[str, Variant], progress: Progress) -> None:
     """Put other components in place of those that keep nothing, or nothing that a replay does not bring back."""
     began = datetime.now(UTC)
-    with _silenced(home, changed):
-        resources.choose(home, {role: it.profile for role, it in changed.items()})
-        for variant in changed.values():
-            _await_taken_up(home, variant, progress)
-            progress.say(f"{variant.role} is {variant.type}")
+    resources.choose(home, {role: it.profile for role, it in changed.items()})
+    for variant in changed.values():
+        _await_taken_up(home, variant, progress)
+        progress.say(f"{variant.role} is {variant.type}")
     if any(it.type.startswith("pubsub.") for it in changed.values()):
         # The broker that was left keeps what it had not handed out, and the new one may have heard facts before all its
         # readers were there.
@@ -119,31 +117,6 @@ def _start(home: Home, everything: list[Program], added: list[Program], progress
         client.add(program.name)
         client.start(program.name)
     await_ready(home, added, progress)
-
-
-@contextmanager
-def _silenced(home: Home, changed: Iterable[str]) -> Generator[None]:
-    """Let RabbitMQ hand out nothing more while a sidecar leaves it: what arrives in that moment is waited for for ever.
-
-    A sidecar's own batching forgets messages that come after its subscription ended, and the component does not close
-    before they are answered (seen in one of four swaps under load).
-    """
-    ours = _RABBITMQ.name in {program.name for program in load_all(home)}
-    if not ours or not any(_RABBITMQ in _uses(home, role) for role in changed):
-        yield
-        return
-    client = Supervisor(home)
-    client.stop([_RABBITMQ.name], STOP_DEADLINE_S)
-    try:
-        yield
-    finally:
-        if _RABBITMQ in resolver.needed(home):
-            client.start(_RABBITMQ.name)
-
-
-def _uses(home: Home, role: str) -> list[Server]:
-    target = home.resources / f"{role}.yaml"
-    return resolver.needed_by(target.read_text()) if target.exists() else []
 
 
 def _await_taken_up(home: Home, variant: Variant, progress: Progress) -> None:
