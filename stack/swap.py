@@ -22,8 +22,8 @@ from stack.startup import await_ready
 from stack.supervisor import Supervisor
 
 TAKEN_UP_S = 60.0
-# A sidecar takes up a component in a second or two. One that takes longer hangs for good: its batching forgets a message
-# that arrives in the moment its subscription ends, and the broker's component does not close before that is answered.
+# A sidecar takes up a component in a second or two. One that takes longer hangs for good: its batching forgets what
+# arrives in the moment a subscription ends, and the broker's component does not close before that is answered.
 LET_GO_S = 4.0
 POLL_S = 0.1
 # What the broker that is left had not handed out yet is younger than this, unless a service was away.
