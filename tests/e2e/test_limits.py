@@ -1,5 +1,6 @@
 """How much the public door takes: of requests from one address, and of one body."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,10 +26,8 @@ def limit(system: System, tmp_path: Path) -> Iterator[Change]:
     def change(**fields: str) -> None:
         text = original.read_text()
         for name, value in fields.items():
-            known = components()["rate-limit"].field(name)["value"]
-            before = f'- name: {name}\n      value: "{known}"'
-            assert before in text
-            text = text.replace(before, f'- name: {name}\n      value: "{value}"')
+            text, found = re.subn(rf'(- name: {name}(?: #.*)?\n      value: )".*"', rf'\g<1>"{value}"', text)
+            assert found == 1
         (tmp_path / "rate-limit.yaml").write_text(text)
         system.sidecart("apply", str(tmp_path / "rate-limit.yaml"))
 
