@@ -31,13 +31,17 @@ class Broker:
         assert self.ask("DEL", topic) == 1
 
     def waiting(self) -> dict[str, int]:
-        """How many messages of each topic some subscriber has not been handed, or has not acknowledged."""
+        """How many messages of each topic some service has not been handed, or has not acknowledged."""
         found: dict[str, int] = {}
+        # what a guest has not read when it leaves waits for its return
+        readers = {name.removesuffix("-daprd") for name in self._system.status() if name.endswith("-daprd")}
         for topic in self.ask("KEYS", "*"):
             if self.ask("TYPE", topic) != "stream":
                 continue
             for group in self.ask("XINFO", "GROUPS", topic):
                 told = dict(zip(group[::2], group[1::2], strict=True))
+                if told["name"] not in readers:
+                    continue
                 found[topic] = found.get(topic, 0) + int(told["pending"]) + int(told["lag"] or 0)
         return {topic: count for topic, count in found.items() if count}
 
