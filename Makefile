@@ -22,7 +22,7 @@ status: .venv/.synced ## Show each process: pid, ready, ports, restarts, uptime
 	@$(RUN)/sidecart status
 
 test: .venv/.synced ## Run every test but the full sizes; TESTS=path for a part
-	@$(RUN)/pytest -m "not soak and not bench and not examples" $(TESTS)
+	@$(RUN)/pytest -m "not soak and not bench and not examples and not resilience" $(TESTS)
 
 test-fast: .venv/.synced ## Run what needs no running system: unit and contract tests
 	@$(RUN)/pytest tests/unit tests/contract
@@ -46,8 +46,8 @@ demo: .venv/.synced ## Take a client's tour through the running system, printing
 examples: .venv/.synced ## Run the examples in JavaScript and Go; fetches what they are built with, once
 	@$(RUN)/pytest -m examples tests/e2e
 
-resilience: .venv/.synced ## Trouble every link, edit policies under traffic, rotate certificates; takes 6 minutes
-	@$(RUN)/pytest -m resilience tests/resilience
+resilience: .venv/.synced ## Trouble every link, edit policies under traffic, move documents, rotate certificates; 7 minutes
+	@$(RUN)/pytest -m resilience tests/e2e tests/resilience
 
 matrix: .venv/.synced ## Run one suite on every profile and every product, and swap them under load
 	@$(RUN)/pytest -s -rfE -m "not soak" tests/matrix
