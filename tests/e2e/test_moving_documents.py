@@ -29,11 +29,11 @@ from tests.support.moving import (
 from tests.support.shop import Customer, Shop, until
 from tests.support.system import System
 
+# a minute on two cores: the matrix moves documents at every change of the code
+pytestmark = pytest.mark.resilience
 RATE, READERS = 50, 4
 READ_EVERY_S = 0.05
 # How long orders go on beside the new store; more for a soak.
-# a minute on two cores: the matrix moves documents at every change of the code
-pytestmark = pytest.mark.resilience
 SECONDS = float(os.environ.get("SIDECART_CHAOS_SECONDS", "2"))
 BUYERS = 4
 ERRORS_AT_MOST = 0.001
