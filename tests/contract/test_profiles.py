@@ -64,7 +64,8 @@ def test_the_stack_knows_the_server_of_every_product(component: Document) -> Non
 @pytest.mark.parametrize("broker", BROKERS, ids=label)
 def test_every_broker_lets_the_same_services_publish_the_same_facts(broker: Document) -> None:
     embedded = components()[broker.name]
-    assert broker.field("publishingScopes") == embedded.field("publishingScopes")
+    for scopes in ("publishingScopes", "subscriptionScopes"):
+        assert broker.field(scopes) == embedded.field(scopes)
 
 
 @pytest.mark.parametrize("broker", RABBITMQ, ids=label)
