@@ -6,6 +6,7 @@ UV := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
 RUN := .venv/bin
 SUITE := tests/unit tests/contract tests/store tests/e2e tests/chaos
 TESTS ?= $(SUITE)
+MATRIX ?= tests/matrix
 
 .PHONY: help up down status test test-fast check format demo examples bench soak schemas dapr-schemas resilience matrix clean
 
@@ -49,8 +50,8 @@ examples: .venv/.synced ## Run the examples in JavaScript and Go; fetches what t
 resilience: .venv/.synced ## Trouble every link, edit policies under traffic, move documents, rotate certificates; 7 minutes
 	@$(RUN)/pytest -m resilience tests/e2e tests/resilience
 
-matrix: .venv/.synced ## Run one suite on every profile and every product, and swap them under load
-	@$(RUN)/pytest -s -rfE -m "not soak" tests/matrix
+matrix: .venv/.synced ## Run one suite on every profile and product, then swap them under load; MATRIX=path for a part
+	@$(RUN)/pytest -s -rfE -m "not soak" $(MATRIX)
 
 bench: .venv/.synced ## Measure this machine's limits and the system against them, in one run
 	@$(RUN)/python -m tests.bench
