@@ -80,7 +80,8 @@ async def test_facts_that_the_broker_lost_arrive_when_they_are_published_again(
 
     since = (began - timedelta(seconds=1)).isoformat()
     replayed = await asyncio.to_thread(system.sidecart, "replay", "--since", since, "--topic", "order-paid")
-    assert "4 order-paid" in replayed.stdout, replayed.stdout
+    # an order of an earlier test may have been paid in the second before
+    assert int(replayed.stdout.split(" order-paid")[0].split()[-1]) >= len([*lost, later]), replayed.stdout
     for order in lost:
         await shop.wait_mail(customer.email, f"{order['number']} {PAID_AND_TOLD}")
     await everything_is_told(system)
