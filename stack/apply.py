@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from stack import moving, resources
+from stack import moving
 from stack.check import running
-from stack.check.finding import Finding
 from stack.check.inspection import identity
 from stack.errors import StackError
 from stack.home import Home
@@ -12,10 +11,7 @@ from stack.home import Home
 
 def read(home: Home, file: Path) -> str:
     """Return what *file* comes to here, or say what is wrong with it, or what it would break."""
-    text = running.text_of(file)
-    if isinstance(text, Finding):
-        raise StackError(str(text))
-    text = resources.fill_in(home, text, str(file))
+    text = running.filled_in(home, file)
     running.refuse(running.arrivals(home, {file: text}), to_see_all=f"sidecart check {file}")
     return text
 
@@ -36,7 +32,5 @@ def apply(home: Home, file: Path) -> Path:
     target = holders[0] if holders else folder / f"{name}.yaml"
     if not holders and target.exists():
         target = folder / f"{name}-{kind.lower()}.yaml"
-    temporary = home.run / f"{target.name}.new"
-    temporary.write_text(text)
-    temporary.replace(target)
+    home.put(target, text)
     return target

@@ -6,9 +6,7 @@ from typing import Any
 
 import yaml
 
-from stack import resources
 from stack.check import running
-from stack.check.finding import Finding
 from stack.check.inspection import identity, unusable
 from stack.errors import StackError
 from stack.home import Home
@@ -25,10 +23,7 @@ def holder(home: Home, name: str) -> Path | None:
 
 def read_store(home: Home, file: Path, role: str) -> str:
     """Return the text of *file*, which must be a state store that can take *role*."""
-    text = running.text_of(file)
-    if isinstance(text, Finding):
-        raise StackError(str(text))
-    text = resources.fill_in(home, text, str(file))
+    text = running.filled_in(home, file)
     running.refuse(unusable({file: text}))
     found = identity(file, text)
     if found != ("Component", role):
@@ -64,10 +59,3 @@ def named(text: str, name: str, *, tolerant: bool = False) -> str:
     if yaml.safe_load(changed) != document:
         raise StackError(f"component {name}: write `metadata:`, its `name:` and `spec:` on lines of their own")
     return changed
-
-
-def put(home: Home, path: Path, text: str) -> None:
-    """Replace *path* in one step: a sidecar that watches never sees half a file."""
-    temporary = home.run / f"{path.name}.new"
-    temporary.write_text(text)
-    temporary.replace(path)

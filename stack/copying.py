@@ -94,7 +94,7 @@ def _pass(home: Home, copy: Copy, progress: Progress, rate: int) -> Copy:
         if page["next"] is None:
             return copy
         copy.after = page["next"]
-        _keep(home, copy)
+        home.put(home.run / "copy.json", copy.model_dump_json())
         if time.monotonic() - said > SAY_EVERY_S:
             said = time.monotonic()
             progress.say(_figures(copy))
@@ -104,12 +104,6 @@ def _pass(home: Home, copy: Copy, progress: Progress, rate: int) -> Copy:
 
 def _figures(copy: Copy) -> str:
     return f"{copy.checked:,} documents checked, {copy.copied:,} copied"
-
-
-def _keep(home: Home, copy: Copy) -> None:
-    temporary = home.run / "copy.json.new"
-    temporary.write_text(copy.model_dump_json())
-    temporary.replace(home.run / "copy.json")
 
 
 def _stopped(home: Home) -> Copy | None:

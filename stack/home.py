@@ -78,6 +78,12 @@ class Home:
         """Return the file that holds everything *name* prints."""
         return self.logs / f"{name}.log"
 
+    def put(self, path: Path, text: str) -> None:
+        """Replace *path* in one step: who watches or reads it never sees half a file."""
+        temporary = self.run / f"{path.name}.new"
+        temporary.write_text(text)
+        temporary.replace(path)
+
     def make_directories(self) -> None:
         """Create what is missing; only the owner may look inside, but a database user may pass through."""
         for path in (self.root, self.resources, self.config, self.trust, self.data, self.programs, self.starts):

@@ -29,9 +29,7 @@ class Running(BaseModel):
 
     def write(self, home: Home) -> None:
         """Store this as run/stack.json, in one step."""
-        temporary = home.run / "stack.json.new"
-        temporary.write_text(self.model_dump_json())
-        temporary.replace(home.run / "stack.json")
+        home.put(home.run / "stack.json", self.model_dump_json())
 
 
 @dataclass(frozen=True)

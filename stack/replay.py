@@ -31,9 +31,7 @@ class Replay(BaseModel):
 
     def write(self, home: Home) -> None:
         """Store this, in one step."""
-        temporary = home.run / "replay.json.new"
-        temporary.write_text(self.model_dump_json())
-        temporary.replace(home.run / "replay.json")
+        home.put(home.run / "replay.json", self.model_dump_json())
 
 
 def begin(home: Home, since: datetime, service: str | None, topic: str | None, *, rate: int = RATE) -> Replay:

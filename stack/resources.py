@@ -33,7 +33,7 @@ def seed(home: Home, *, reset: bool) -> list[str]:
             edited.append(key)
             continue
         if present != wanted:
-            _write(home, target, text)
+            home.put(target, text)
         seeded[key] = wanted
     _remove_dropped(home, seeded, reset=reset)
     _manifest(home).write_text(json.dumps(seeded, indent=1))
@@ -58,7 +58,7 @@ def choose(home: Home, profiles: dict[str, str]) -> None:
         target = home.resources / source.name
         text = fill_in(home, source.read_text(), str(source))
         if not target.exists() or target.read_text() != text:
-            _write(home, target, text)
+            home.put(target, text)
         seeded[str(target.relative_to(home.root))] = _digest(text)
     _manifest(home).write_text(json.dumps(seeded, indent=1))
 
@@ -106,13 +106,6 @@ def _remove_dropped(home: Home, seeded: dict[str, str], *, reset: bool) -> None:
             path.unlink()
     for key in seeded.keys() - current:
         del seeded[key]
-
-
-def _write(home: Home, target: Path, text: str) -> None:
-    """Replace *target* in one step: a sidecar that watches never sees half a file."""
-    temporary = home.run / f"{target.name}.new"
-    temporary.write_text(text)
-    temporary.replace(target)
 
 
 def _manifest(home: Home) -> Path:

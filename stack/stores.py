@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stack import component_files, operating
-from stack.component_files import holder, named, put, scopes
+from stack.component_files import holder, named, scopes
 from stack.errors import StackError
 from stack.home import Home
 from stack.logs import message
@@ -60,11 +60,11 @@ def replace(home: Home, role: str, text: str) -> None:
     before = path.read_text()
     with _held(home, role, scopes(before)):
         marks = _marks(home, scopes(text))
-        put(home, path, text)
+        home.put(path, text)
         try:
             _await_loaded(role, marks)
         except StackError:
-            put(home, path, before)
+            home.put(path, before)
             raise
 
 
@@ -84,7 +84,7 @@ def _add(home: Home, name: str, text: str) -> bool:
     if path.exists() and path.read_text() == text:
         return False
     marks = _marks(home, scopes(text))
-    put(home, path, text)
+    home.put(path, text)
     try:
         _await_loaded(name, marks)
     except StackError:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from stack import environment, records, secrets_file, topology
+from stack import environment, records, resources, secrets_file, topology
 from stack.check import checkout
 from stack.check.finding import Finding
 from stack.check.inspection import Files, inspect, replaced, unusable
@@ -67,6 +67,14 @@ def known(home: Home) -> Known:
 def present(home: Home) -> dict[Path, str]:
     """Return what this system's sidecars read, as far as it can be read."""
     return _read(home)[0]
+
+
+def filled_in(home: Home, path: Path) -> str:
+    """Return what a file that is to be put in comes to here; raise `StackError` where it cannot be read."""
+    text = text_of(path)
+    if isinstance(text, Finding):
+        raise StackError(str(text))
+    return resources.fill_in(home, text, str(path))
 
 
 def text_of(path: Path) -> str | Finding:

@@ -21,10 +21,10 @@ from stack import runtime, secrets_file, topology
 from stack.home import CHECKOUT, Home
 from stack.services import Services
 from tests.support.system import wait_for
+from tests.support.visitor import stop
 
 PROBE, EDGE = "probe", "probe-edge"
 READY_S = 60
-STOP_S = 10
 
 
 class Probe:
@@ -80,7 +80,7 @@ class Probe:
 
     def _start(self, argv: list[str], env: dict[str, str], log: Any) -> None:
         child = subprocess.Popen(argv, env=env, cwd=CHECKOUT, stdout=log, stderr=log)
-        self._cleanup.callback(_stop, child)
+        self._cleanup.callback(stop, child)
 
 
 def copy_resources(home: Home, folder: Path) -> None:
@@ -166,12 +166,3 @@ def _moved(part: str, moved: dict[str, str]) -> str:
     for before, after in moved.items():
         part = part.replace(f"={before}", f"={after}")
     return part
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()
-    try:
-        child.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

@@ -56,7 +56,7 @@ class Visitor:
             child = subprocess.Popen(
                 program.argv, env={**os.environ, **program.env, **files}, cwd=CHECKOUT, stdout=log, stderr=log
             )
-            stack.callback(_stop, child)
+            stack.callback(stop, child)
             wait_for(lambda: self._ready(child, folder / "log"), f"the sidecar of {self.app_id} to be ready", 60)
             self._cleanup = stack.pop_all()
         return self
@@ -96,7 +96,8 @@ def _moved(part: str, moved: dict[str, str]) -> str:
     return part
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """End a child, by force where it does not go."""
     child.terminate()
     try:
         child.wait(STOP_S)
