@@ -18,12 +18,22 @@ class PaymentFact(Event):
     customer_id: UUID
 
 
+class PaymentAuthorised(PaymentFact):
+    """The issuer holds `amount` for us; nothing has been taken yet."""
+
+    topic: ClassVar = "payment-authorised"
+
+    amount: Money
+    authorised_at: AwareDatetime
+
+
 class PaymentCaptured(PaymentFact):
-    """The processor took the money."""
+    """The processor took `amount`; `captured` is the sum of all captures so far, `amount` where it is absent."""
 
     topic: ClassVar = "payment-captured"
 
     amount: Money
+    captured: Money | None = None
     captured_at: AwareDatetime
 
 
@@ -34,7 +44,18 @@ class PaymentDeclined(PaymentFact):
 
     decline_code: str
     advice: str
+    captured: Money | None = None
+    """What is captured all the same: more than nothing where only the difference to a changed order was refused."""
     declined_at: AwareDatetime
+
+
+class PaymentVoided(PaymentFact):
+    """What was held is free again; nothing was taken."""
+
+    topic: ClassVar = "payment-voided"
+
+    amount: Money
+    voided_at: AwareDatetime
 
 
 class PaymentRefunded(PaymentFact):
