@@ -4,7 +4,9 @@ PYTHON ?= python3
 CACHE := $(or $(SIDECART_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sidecart)
 UV := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
 RUN := .venv/bin
-SUITE := tests/unit tests/contract tests/store tests/e2e tests/chaos
+# The longest first: workers take whole files, in this order, and tests wait more than they work.
+SUITE := tests/chaos tests/e2e tests/store tests/contract tests/unit
+WORKERS ?= 3
 TESTS ?= $(SUITE)
 MATRIX ?= tests/matrix
 
@@ -22,8 +24,8 @@ down: .venv/.synced ## Stop everything that `make up` started
 status: .venv/.synced ## Show each process: pid, ready, ports, restarts, uptime
 	@$(RUN)/sidecart status
 
-test: .venv/.synced ## Run every test but the full sizes; TESTS=path for a part
-	@$(RUN)/pytest -m "not soak and not bench and not examples and not resilience" $(TESTS)
+test: .venv/.synced ## Run every test but the full sizes, WORKERS=3 files at a time; TESTS=path for a part
+	@$(RUN)/pytest -n $(WORKERS) --dist loadfile -m "not soak and not bench and not examples and not resilience" $(TESTS)
 
 test-fast: .venv/.synced ## Run what needs no running system: unit and contract tests
 	@$(RUN)/pytest tests/unit tests/contract

@@ -114,7 +114,11 @@ async def test_another_persons_order_and_payment_are_not_found(shop: Shop, custo
     assert (await shop.show(other, order_id))["status"] == "paid"
 
 
-@pytest.mark.parametrize("path", ["/orders/no-uuid", "/orders/1", f"/orders/{uuid4()}", f"/orders/{'9' * 2000}"])
+@pytest.mark.parametrize(
+    "path",
+    ["/orders/no-uuid", "/orders/1", f"/orders/{uuid4()}", f"/orders/{'9' * 2000}"],
+    ids=["no-uuid", "number", "unknown", "long"],
+)
 async def test_ids_that_name_nothing(path: str, shop: Shop, customer: Customer) -> None:
     answer = await shop.call("orders", "GET", path, token=customer.token)
     assert answer.status in (404, 422), answer.text

@@ -29,7 +29,9 @@ WHOLE = RefreshToken.first(SESSION).dump()
 
 
 @pytest.mark.parametrize(
-    "token", ["", "x", WHOLE[:-4], WHOLE + "AAAA", "é" * 91, WHOLE[:-1] + "!", " " + WHOLE, "=" * 92]
+    "token",
+    ["", "x", WHOLE[:-4], WHOLE + "AAAA", "é" * 91, WHOLE[:-1] + "!", " " + WHOLE, "=" * 92],
+    ids=["empty", "short", "cut", "longer", "no-ascii", "no-base64", "space", "padding"],
 )
 def test_what_was_never_a_token_is_refused(token: str) -> None:
     with pytest.raises(RefreshRefusedError):
