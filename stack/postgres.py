@@ -151,7 +151,8 @@ def _forget_dead_server(data: Path) -> None:
 def _write_access(data: Path, user: str | None) -> None:
     """Let each role into its own database only; the superuser comes through the socket, as us, and by no password."""
     us = pwd.getpwuid(os.geteuid()).pw_name
-    lines = ["local all postgres peer map=stack"]
+    # `all` means databases; a base backup comes in by the other word
+    lines = ["local all postgres peer map=stack", "local replication postgres peer map=stack"]
     lines += [f"host {database} {role} 127.0.0.1/32 scram-sha-256" for role, database in database_urls().values()]
     for name, text in (("access.conf", "\n".join(lines) + "\n"), ("ident.conf", f"stack {us} postgres\n")):
         path = data / name

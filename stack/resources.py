@@ -50,8 +50,7 @@ def choices(home: Home) -> dict[str, str]:
 def choose(home: Home, profiles: dict[str, str]) -> None:
     """Take each role's file from the named profile, whatever is there now, and keep to it at later starts."""
     made = choices(home) | profiles
-    made = {role: profile for role, profile in made.items() if profile != DEFAULT_PROFILE}
-    _choices_file(home).write_text(json.dumps(made, indent=1))
+    keep_choices(home, {role: profile for role, profile in made.items() if profile != DEFAULT_PROFILE})
     seeded = _seeded(home)
     for role, profile in profiles.items():
         source = CHECKOUT / "components" / profile / f"{role}.yaml"
@@ -61,6 +60,11 @@ def choose(home: Home, profiles: dict[str, str]) -> None:
             home.put(target, text)
         seeded[str(target.relative_to(home.root))] = _digest(text)
     _manifest(home).write_text(json.dumps(seeded, indent=1))
+
+
+def keep_choices(home: Home, made: dict[str, str]) -> None:
+    """Remember the profile that each role's file comes from, where that is not the default."""
+    _choices_file(home).write_text(json.dumps(made, indent=1))
 
 
 def fill_in(home: Home, text: str, origin: str) -> str:

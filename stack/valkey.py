@@ -1,9 +1,12 @@
 """The private Valkey: a broker, so nothing is ever evicted, and what it holds survives a restart."""
 
+import shutil
+import socket
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from stack import environment
+from stack import environment, secrets_file
 from stack.errors import StackError
 from stack.home import Home
 from stack.program import Check, Program
@@ -44,3 +47,28 @@ daemonize no
         ports={"redis": port},
         check=Check(via="valkey", port=port),
     )
+
+
+def copy_to(home: Home, target: Path) -> None:
+    """Copy what the running server holds; it begins no new file meanwhile, and reads past an end that was cut off."""
+    with socket.create_connection(("127.0.0.1", home.port(environment.VALKEY_PORT)), timeout=10) as connection:
+        ask = _conversation(connection)
+        ask(f"AUTH {secrets_file.load(home)['valkey-password']}")
+        ask("CONFIG SET auto-aof-rewrite-percentage 0")
+        try:
+            shutil.copytree(home.data / "valkey", target)
+        finally:
+            ask("CONFIG SET auto-aof-rewrite-percentage 100")
+
+
+def _conversation(connection: socket.socket) -> Callable[[str], None]:
+    answers = connection.makefile("rb")
+
+    def ask(command: str) -> None:
+        connection.sendall(f"{command}\r\n".encode())
+        said = answers.readline()
+        if said != b"+OK\r\n":
+            verb, answer = command.split(maxsplit=1)[0], said.decode(errors="replace").strip()
+            raise StackError(f"valkey: {verb} was answered {answer!r}")
+
+    return ask

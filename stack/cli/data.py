@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from stack import copying, stores
+from stack import backup as backing
+from stack import copying, records, stores
 from stack import replay as replaying
 from stack import swap as swapping
 from stack.cli.watching import require_running
@@ -35,6 +36,25 @@ def replay(
     for name, count in sorted(told.items()):
         print(f"{count:10,} {name}")
     print(f"{told.total():10,} in all")
+
+
+def backup(file: Annotated[Path, typer.Argument(help="Where to write it: it holds secrets, so keep it safe.")]) -> None:
+    """Copy the running system's data and secrets, as of one moment, into one file."""
+    home = _running()
+    about = backing.take(home, file.absolute(), Progress())
+    print(f"{file}: {file.stat().st_size:,} bytes, as of {about.taken_at:%Y-%m-%dT%H:%M:%SZ}; the secrets are in it")
+
+
+def restore(file: Annotated[Path, typer.Argument(help="What `sidecart backup` wrote.")]) -> None:
+    """Lay a backup out in an empty SIDECART_HOME."""
+    home = current_home()
+    if records.running(home):
+        raise StackError(f"a system runs in {home.root}: restore into an empty SIDECART_HOME")
+    about = backing.restore(home, file.absolute(), Progress())
+    print(
+        f"{home.root} holds the system of {about.taken_at:%Y-%m-%dT%H:%M:%SZ}: `sidecart up`, then tell again what was"
+    )
+    print(f"on its way: `sidecart replay --since {backing.since(about)}`")
 
 
 @state.command()
