@@ -84,7 +84,7 @@ class Reception:
 class Connection(SMTP):
     """One sender's connection, about a quarter cheaper than the library's own.
 
-    Every mail of the smtp binding comes on a connection of its own, so the greeting is part of the price of a mail.
+    An installed runtime's binding brings each mail on a connection of its own: the greeting is part of its price.
     """
 
     _held = b""

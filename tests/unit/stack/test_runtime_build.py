@@ -50,6 +50,12 @@ def test_the_key_follows_new_files_the_flags_and_the_platform(box: Sandbox, monk
     assert len(set(keys)) == 4
 
 
+def test_the_key_does_not_follow_the_sources_tests(box: Sandbox) -> None:
+    before = cache_key(box.source)
+    (box.source / "cmd" / "daprd" / "extras_test.go").write_text("package main\n")
+    assert cache_key(box.source) == before
+
+
 def test_the_key_does_not_depend_on_where_the_checkout_lies(box: Sandbox) -> None:
     before = cache_key(box.source)
     assert cache_key(box.source.rename(box.root / "elsewhere")) == before

@@ -10,7 +10,6 @@ import (
 	"github.com/dapr/components-contrib/bindings/aws/sns"
 	mqtt "github.com/dapr/components-contrib/bindings/mqtt3"
 	"github.com/dapr/components-contrib/bindings/postmark"
-	"github.com/dapr/components-contrib/bindings/smtp"
 	"github.com/dapr/components-contrib/bindings/twilio/sendgrid"
 	"github.com/dapr/components-contrib/bindings/twilio/sms"
 	"github.com/dapr/components-contrib/crypto/jwks"
@@ -20,7 +19,6 @@ import (
 	"github.com/dapr/components-contrib/middleware/http/opa"
 	"github.com/dapr/components-contrib/middleware/http/routeralias"
 	"github.com/dapr/components-contrib/middleware/http/routerchecker"
-	sqliteresolver "github.com/dapr/components-contrib/nameresolution/sqlite"
 	"github.com/dapr/components-contrib/pubsub/jetstream"
 	"github.com/dapr/dapr/pkg/components/bindings"
 	"github.com/dapr/dapr/pkg/components/crypto"
@@ -30,6 +28,9 @@ import (
 	"github.com/dapr/dapr/pkg/components/pubsub"
 	"github.com/dapr/dapr/pkg/middleware"
 	"github.com/dapr/kit/logger"
+
+	"sidecart/runtime/names"
+	"sidecart/runtime/smtp"
 )
 
 // The build tag "stablecomponents" brings what upstream calls stable. What follows is the rest
@@ -38,7 +39,7 @@ func init() {
 	registerBindings()
 	registerMiddleware()
 	pubsub.DefaultRegistry.RegisterComponent(jetstream.NewJetStream, "jetstream")
-	nameresolution.DefaultRegistry.RegisterComponent(sqliteresolver.NewResolver, "sqlite")
+	nameresolution.DefaultRegistry.RegisterComponent(names.New, "sqlite")
 	lock.DefaultRegistry.RegisterComponent(redislock.NewStandaloneRedisLock, "redis")
 	crypto.DefaultRegistry.RegisterComponent(jwks.NewJWKSCrypto, "dapr.jwks")
 	crypto.DefaultRegistry.RegisterComponent(localstorage.NewLocalStorageCrypto, "dapr.localstorage")
@@ -51,7 +52,7 @@ func registerBindings() {
 		"aws.sns":         sns.NewAWSSNS,
 		"mqtt3":           func(log logger.Logger) contrib.OutputBinding { return mqtt.NewMQTT(log) },
 		"postmark":        postmark.NewPostmark,
-		"smtp":            smtp.NewSMTP,
+		"smtp":            smtp.New,
 		"twilio.sendgrid": sendgrid.NewSendGrid,
 		"twilio.sms":      sms.NewSMS,
 	}

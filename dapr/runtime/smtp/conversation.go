@@ -1,0 +1,176 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/smtp"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	greetingLimit = 15 * time.Second
+	// A server may scan a mail for minutes before it answers; what an operator wants to wait is a policy, and ends ctx.
+	mailLimit = 5 * time.Minute
+	// A firewall forgets idle connections without a word: the first answer on a kept one tells.
+	firstWordLimit = 5 * time.Second
+	farewellLimit  = time.Second
+	// From this port on TLS is spoken from the first byte.
+	implicitTLSPort = 465
+	closing         = 421
+)
+
+// conversation is one connection to the mail server, greeted and signed in.
+type conversation struct {
+	connection net.Conn
+	client     *smtp.Client
+	mails      int
+	refused    bool
+	ending     *time.Timer
+}
+
+// errStale says that a kept connection was found dead before the server can have had the mail.
+var errStale = errors.New("the kept connection is dead")
+
+func dial(ctx context.Context, told settings) (*conversation, error) {
+	ctx, cancel := context.WithTimeout(ctx, greetingLimit)
+	defer cancel()
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(told.Host, strconv.Itoa(told.Port)))
+	if err != nil {
+		return nil, err
+	}
+	stop := bound(ctx, connection, greetingLimit)
+	defer stop()
+	client, err := greet(connection, told)
+	if err != nil {
+		_ = connection.Close()
+		return nil, err
+	}
+	return &conversation{connection: connection, client: client}, nil
+}
+
+func greet(connection net.Conn, told settings) (*smtp.Client, error) {
+	secure := &tls.Config{ServerName: told.Host, InsecureSkipVerify: told.SkipTLSVerify} //nolint:gosec // as told
+	if told.Port == implicitTLSPort {
+		connection = tls.Client(connection, secure)
+	}
+	client, err := smtp.NewClient(connection, told.Host)
+	if err != nil {
+		return nil, err
+	}
+	if told.Port != implicitTLSPort {
+		if offered, _ := client.Extension("STARTTLS"); offered {
+			if err := client.StartTLS(secure); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if offered, ways := client.Extension("AUTH"); offered && told.User != "" {
+		if err := client.Auth(authentication(ways, told)); err != nil {
+			return nil, err
+		}
+	}
+	return client, nil
+}
+
+// deliver hands one mail over. errStale comes back where nothing can have been delivered and a fresh connection may help.
+func (c *conversation) deliver(ctx context.Context, mail letter) error {
+	stop := bound(ctx, c.connection, mailLimit)
+	defer stop()
+	if err := c.open(ctx, mail); err != nil {
+		return err
+	}
+	writer, err := c.client.Data()
+	if err != nil {
+		return c.beforeData(ctx, err)
+	}
+	// From here on the server may have the mail whatever comes back.
+	if _, err := writer.Write(mail.text); err != nil {
+		return sending(err)
+	}
+	if err := writer.Close(); err != nil {
+		return sending(err)
+	}
+	return nil
+}
+
+func (c *conversation) open(ctx context.Context, mail letter) error {
+	if c.mails > 0 {
+		limit(ctx, c.connection, firstWordLimit)
+	}
+	if c.refused {
+		if err := c.client.Reset(); err != nil {
+			return c.beforeData(ctx, err)
+		}
+		c.refused = false
+	}
+	if err := c.client.Mail(mail.from); err != nil {
+		return c.beforeData(ctx, err)
+	}
+	limit(ctx, c.connection, mailLimit)
+	for _, address := range mail.to {
+		if err := c.client.Rcpt(address); err != nil {
+			return c.beforeData(ctx, err)
+		}
+	}
+	return nil
+}
+
+// beforeData tells a server's refusal from a kept connection that has died: only the latter is worth another.
+func (c *conversation) beforeData(ctx context.Context, err error) error {
+	answer := (*textproto.Error)(nil)
+	answered := errors.As(err, &answer)
+	if c.mails > 0 && ctx.Err() == nil && (!answered || answer.Code == closing) {
+		return fmt.Errorf("%w: %w", errStale, err)
+	}
+	return sending(err)
+}
+
+func sending(err error) error { return fmt.Errorf("gomail: could not send email 1: %w", err) }
+
+// keepable tells whether another mail may follow on the connection after err.
+func (c *conversation) keepable(err error) bool {
+	answer := (*textproto.Error)(nil)
+	c.refused = err != nil
+	return err == nil || errors.As(err, &answer) && answer.Code != closing
+}
+
+func (c *conversation) end() {
+	_ = c.connection.SetDeadline(time.Now().Add(farewellLimit))
+	_ = c.client.Quit()
+	_ = c.connection.Close()
+}
+
+// bound ends what waits on connection with ctx, or after longest.
+func bound(ctx context.Context, connection net.Conn, longest time.Duration) (stop func() bool) {
+	stop = context.AfterFunc(ctx, func() { _ = connection.SetDeadline(past) })
+	limit(ctx, connection, longest)
+	return stop
+}
+
+// limit sets how long the next words may take; the order of its two steps keeps an end of ctx from being undone.
+func limit(ctx context.Context, connection net.Conn, longest time.Duration) {
+	_ = connection.SetDeadline(time.Now().Add(longest))
+	if ctx.Err() != nil {
+		_ = connection.SetDeadline(past)
+	}
+}
+
+var past = time.Unix(1, 0)
+
+// authentication picks as upstream does: what hides the password, else what the server knows.
+func authentication(ways string, told settings) smtp.Auth {
+	switch {
+	case strings.Contains(ways, "CRAM-MD5"):
+		return smtp.CRAMMD5Auth(told.User, told.Password)
+	case strings.Contains(ways, "LOGIN") && !strings.Contains(ways, "PLAIN"):
+		return &loginAuth{told.User, told.Password, told.Host}
+	default:
+		return smtp.PlainAuth("", told.User, told.Password, told.Host)
+	}
+}
