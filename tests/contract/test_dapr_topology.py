@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,3 +85,16 @@ def test_tye_gives_each_sidecar_the_same_ports_and_configuration() -> None:
         }
         for name in SERVICES
     }
+
+
+CONFIGURATIONS = sorted([*FOLDER.glob("config/*.yaml"), *CHECKOUT.glob("examples/*/config/*.yaml")])
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_a_name_lasts_from_renewal_to_renewal_and_is_never_cleaned_away(path: Path) -> None:
+    naming = yaml.safe_load(path.read_text())["spec"]["nameResolution"]["configuration"]
+    good_for, margin = (int(naming[field].removesuffix("s")) for field in ("updateInterval", "timeout"))
+    # it is renewed `timeout` before it lapses, and ages are told in whole seconds
+    assert margin >= 3
+    assert 1 < good_for - margin < 10
+    assert int(naming["cleanupInterval"].removesuffix("h")) > 1_000
