@@ -87,7 +87,11 @@ def test_tye_gives_each_sidecar_the_same_ports_and_configuration() -> None:
     }
 
 
-CONFIGURATIONS = sorted([*FOLDER.glob("config/*.yaml"), *CHECKOUT.glob("examples/*/config/*.yaml")])
+CONFIGURATIONS = [
+    path
+    for path in sorted([*FOLDER.glob("config/*.yaml"), *CHECKOUT.glob("examples/*/config/*.yaml")])
+    if path.stem != "sentry"  # it names nobody
+]
 
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
