@@ -1,7 +1,11 @@
+from collections.abc import Mapping
+
 from apps.chassis.app import Chassis, Service
 from apps.chassis.settings import MisconfiguredError
 from apps.chassis.sidecar import Sidecar
+from apps.payments import terms
 from apps.payments.clients import Orders
+from apps.payments.jobs import jobs
 from apps.payments.problems import PROBLEMS
 from apps.payments.provider import Provider
 from apps.payments.routes import questions, router, webhooks
@@ -9,6 +13,7 @@ from apps.payments.sealing import Vault, vault_from
 from apps.payments.settings import PaymentsSettings
 from apps.payments.stripe_provider import StripeProvider
 from apps.payments.subscriptions import handlers
+from apps.payments.terms import Terms
 from apps.payments.worker import Worker
 
 
@@ -16,12 +21,19 @@ async def _vault(sidecar: Sidecar) -> Vault:
     return vault_from(await sidecar.secret("payments-keks"), await sidecar.secret("payments-blind-index-key"))
 
 
-async def _provider(chassis: Chassis) -> Provider:
+async def _providers(chassis: Chassis) -> Mapping[str, Provider]:
+    settings: PaymentsSettings = chassis.settings
+    terms.use(lambda _currency, _payment_id, _failed: Terms("stripe", settings.capture == "manual"))
+    return {"stripe": await _stripe(chassis, settings.return_url)}
+
+
+async def _stripe(chassis: Chassis, return_url: str) -> Provider:
     key = await chassis.sidecar.secret("card-processor-key")
     if not key.startswith("sk_"):
         raise MisconfiguredError("secret card-processor-key must begin with sk_; correct it in the secret store")
-    webhook_secret = await chassis.sidecar.secret("card-processor-webhook-secret")
-    return StripeProvider(chassis.sidecar.endpoint("card-processor"), key, webhook_secret)
+    # several while one is replaced by the next, separated by commas
+    secrets = (await chassis.sidecar.secret("card-processor-webhook-secret")).split(",")
+    return StripeProvider(chassis.sidecar.endpoint("card-processor"), key, secrets, return_url)
 
 
 async def _work(chassis: Chassis) -> None:
@@ -43,8 +55,9 @@ SERVICE = Service(
     settings=PaymentsSettings,
     routers=[router, webhooks, questions],
     handlers=handlers,
+    jobs=jobs,
     problems=PROBLEMS,
     codec=_vault,
-    prepare=_provider,
+    prepare=_providers,
     background=[_work],
 )

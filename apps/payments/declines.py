@@ -16,6 +16,9 @@ ADVICE: Final = {
     "declined": "The payment was declined; use another card.",
 }
 
+RETRYABLE: Final = frozenset({"try_again"})
+"""It was the processor or the way to the bank that failed, and not the bank that refused: another processor may do."""
+
 _CODES: Final = {
     "insufficient_funds": "insufficient_funds",
     "card_expired": "expired_card",

@@ -8,6 +8,8 @@ class State(StrEnum):
     PROCESSING = "processing"
     UNKNOWN = "unknown"
     REQUIRES_PAYMENT_METHOD = "requires_payment_method"
+    REQUIRES_ACTION = "requires_action"
+    REQUIRES_CAPTURE = "requires_capture"
     SUCCEEDED = "succeeded"
     CANCELED = "canceled"
     CONFLICTED = "conflicted"
@@ -16,36 +18,59 @@ class State(StrEnum):
 class Trigger(StrEnum):
     """What can happen to a payment."""
 
+    AUTHORISED = "authorised"
     CAPTURED = "captured"
     DECLINED = "declined"
+    CUSTOMER_ASKED = "customer_asked"
     ANSWER_LOST = "answer_lost"
     NOT_CHARGED = "not_charged"
     MISMATCHED = "mismatched"
     PAY_AGAIN = "pay_again"
+    MORE_OWED = "more_owed"
+    SETTLED = "settled"
     VOIDED = "voided"
 
 
-TRANSITIONS: Final = {
-    (State.PROCESSING, Trigger.CAPTURED): State.SUCCEEDED,
-    (State.PROCESSING, Trigger.DECLINED): State.REQUIRES_PAYMENT_METHOD,
-    (State.PROCESSING, Trigger.ANSWER_LOST): State.UNKNOWN,
-    (State.PROCESSING, Trigger.NOT_CHARGED): State.PROCESSING,
-    (State.PROCESSING, Trigger.MISMATCHED): State.CONFLICTED,
-    (State.PROCESSING, Trigger.VOIDED): State.CANCELED,
-    (State.UNKNOWN, Trigger.CAPTURED): State.SUCCEEDED,
-    (State.UNKNOWN, Trigger.DECLINED): State.REQUIRES_PAYMENT_METHOD,
-    (State.UNKNOWN, Trigger.ANSWER_LOST): State.UNKNOWN,
-    (State.UNKNOWN, Trigger.NOT_CHARGED): State.PROCESSING,
-    (State.UNKNOWN, Trigger.MISMATCHED): State.CONFLICTED,
-    (State.UNKNOWN, Trigger.VOIDED): State.CANCELED,
-    (State.REQUIRES_PAYMENT_METHOD, Trigger.PAY_AGAIN): State.PROCESSING,
+_S, _T = State, Trigger
+# What the processor can say of an attempt that is under way, however it came to be so.
+_ANSWERED: Final[dict[Trigger, State]] = {
+    _T.AUTHORISED: _S.REQUIRES_CAPTURE,
+    _T.CAPTURED: _S.SUCCEEDED,
+    _T.DECLINED: _S.REQUIRES_PAYMENT_METHOD,
+    _T.CUSTOMER_ASKED: _S.REQUIRES_ACTION,
+    _T.ANSWER_LOST: _S.UNKNOWN,
+    _T.MISMATCHED: _S.CONFLICTED,
+    _T.VOIDED: _S.CANCELED,
+    # nothing more is owed or held, and what was captured stays
+    _T.SETTLED: _S.SUCCEEDED,
+}
+TRANSITIONS: Final[dict[tuple[State, Trigger], State]] = {
+    **{(state, trigger): to for state in (_S.PROCESSING, _S.UNKNOWN) for trigger, to in _ANSWERED.items()},
+    (_S.PROCESSING, _T.NOT_CHARGED): _S.PROCESSING,
+    (_S.UNKNOWN, _T.NOT_CHARGED): _S.PROCESSING,
+    # a question that goes unanswered while the customer is at it leaves nothing open that was not
+    **{(_S.REQUIRES_ACTION, trigger): to for trigger, to in _ANSWERED.items() if trigger is not _T.ANSWER_LOST},
+    **{(_S.REQUIRES_CAPTURE, trigger): to for trigger, to in _ANSWERED.items() if trigger is not _T.CUSTOMER_ASKED},
+    (_S.REQUIRES_CAPTURE, _T.MORE_OWED): _S.PROCESSING,
+    (_S.REQUIRES_PAYMENT_METHOD, _T.PAY_AGAIN): _S.PROCESSING,
+    # the order costs no more than what is held or taken
+    (_S.REQUIRES_PAYMENT_METHOD, _T.SETTLED): _S.SUCCEEDED,
+    (_S.REQUIRES_PAYMENT_METHOD, _T.AUTHORISED): _S.REQUIRES_CAPTURE,
+    # what was held beside a refused difference is taken
+    (_S.REQUIRES_PAYMENT_METHOD, _T.CAPTURED): _S.SUCCEEDED,
     # an attempt that was given up took the money after all
-    (State.REQUIRES_PAYMENT_METHOD, Trigger.MISMATCHED): State.CONFLICTED,
-    (State.REQUIRES_PAYMENT_METHOD, Trigger.VOIDED): State.CANCELED,
-    (State.SUCCEEDED, Trigger.MISMATCHED): State.CONFLICTED,
+    (_S.REQUIRES_PAYMENT_METHOD, _T.MISMATCHED): _S.CONFLICTED,
+    (_S.REQUIRES_PAYMENT_METHOD, _T.VOIDED): _S.CANCELED,
+    (_S.SUCCEEDED, _T.MORE_OWED): _S.PROCESSING,
+    # one of several amounts is taken, another is still held
+    (_S.SUCCEEDED, _T.AUTHORISED): _S.REQUIRES_CAPTURE,
+    # one of several amounts is taken, what was held of another ran out
+    (_S.SUCCEEDED, _T.DECLINED): _S.REQUIRES_PAYMENT_METHOD,
+    (_S.SUCCEEDED, _T.MISMATCHED): _S.CONFLICTED,
     # an answer that overtook the void: the money came after all, and goes back
-    (State.CANCELED, Trigger.CAPTURED): State.SUCCEEDED,
-    (State.CANCELED, Trigger.MISMATCHED): State.CONFLICTED,
+    (_S.CANCELED, _T.CAPTURED): _S.SUCCEEDED,
+    (_S.CANCELED, _T.AUTHORISED): _S.REQUIRES_CAPTURE,
+    (_S.CANCELED, _T.MISMATCHED): _S.CONFLICTED,
 }
 
 
@@ -81,6 +106,10 @@ class PaymentNotFoundError(PaymentError):
 
 class RefundTooLargeError(PaymentError):
     """More would go back than came in."""
+
+
+class CaptureTooLargeError(PaymentError):
+    """More would be taken than is held."""
 
 
 def advance(state: State, trigger: Trigger) -> State:

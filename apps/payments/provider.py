@@ -21,6 +21,9 @@ class Charge:
     method: str
     provider_id: str | None = None
     """The processor's own name for it, once known."""
+    provider: str = "stripe"
+    manual: bool = False
+    """Only hold the money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Return:
     currency: str
     charge_id: str
     provider_id: str | None = None
+    provider: str = "stripe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,34 @@ class Captured:
     amount: int
     currency: str
     card: Card | None
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """The money is held: this much, by the processor's own account."""
+
+    provider_id: str
+    amount: int
+    currency: str
+    card: Card | None
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequired:
+    """The customer has to confirm at *url* first."""
+
+    provider_id: str
+    url: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Nothing is held and nothing was taken: the charge was called off, or ran out."""
+
+    provider_id: str
     raw: bytes
 
 
@@ -103,7 +135,7 @@ class Missing:
     """The processor knows nothing under our reference."""
 
 
-ChargeOutcome = Captured | Declined | Lost | Busy | Missing
+ChargeOutcome = Captured | Authorised | ActionRequired | Released | Declined | Lost | Busy | Missing
 RefundOutcome = Returned | Refused | Lost | Busy | Missing
 
 
@@ -121,6 +153,10 @@ class NoticeNotValidError(Exception):
     """The webhook's signature does not hold, or its content cannot be read."""
 
 
+class UnknownProviderError(Exception):
+    """No processor of that name is spoken with here."""
+
+
 class Provider(Protocol):
     """A card processor. Its calls never raise for what a processor may do."""
 
@@ -130,6 +166,14 @@ class Provider(Protocol):
 
     async def find(self, charge: Charge) -> ChargeOutcome:
         """Ask what became of a charge."""
+        ...
+
+    async def capture(self, charge: Charge, amount: int) -> ChargeOutcome:
+        """Take *amount* of what is held and let go of the rest; repeated, it says what was taken."""
+        ...
+
+    async def void(self, charge: Charge) -> ChargeOutcome:
+        """Let go of what is held, or of what waits for the customer; repeated, it says what became of it."""
         ...
 
     async def refund(self, refund: Return) -> RefundOutcome:

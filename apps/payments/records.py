@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from apps.payments.ledger import Transaction
 from apps.payments.payment import Payment
 from apps.payments.sealing import Sealed, Vault
 
@@ -33,6 +34,15 @@ Kept = tuple[Held, timedelta | None]
 """A payment to write back, and how long to leave it alone; None leaves it at rest."""
 Answers = Sequence[tuple[UUID, bytes]]
 """What the processor said word for word, per payment."""
+
+
+BOOK: Final = (
+    "INSERT INTO ledger (payment_id, number, key_id, wrapped_key, sealed) "
+    "SELECT payment_id, number, entry.key_id, entry.wrapped_key, entry.sealed "
+    "FROM unnest(CAST(:book_payments AS uuid[]), CAST(:book_numbers AS int[]), CAST(:book_keys AS text[]), "
+    "CAST(:book_wrapped AS bytea[]), CAST(:book_sealed AS bytea[])) "
+    "AS entry (payment_id, number, key_id, wrapped_key, sealed)"
+)
 
 
 def vault(tx: AsyncSession) -> Vault:
@@ -79,6 +89,24 @@ def sealed_answers(tx: AsyncSession, answers: Answers) -> tuple[list[UUID], list
     """Return ids for the answers, and each answer sealed for its own."""
     ids = [uuid7() for _ in answers]
     return ids, [vault(tx).seal(raw, f"provider_answers:{id_}") for id_, (_, raw) in zip(ids, answers, strict=True)]
+
+
+def booked(tx: AsyncSession, transactions: Sequence[Transaction]) -> dict[str, Any]:
+    """Return the columns of ledger rows, each as a list."""
+    keeper = vault(tx)
+    sealed = [keeper.seal_record(each.dump(), ledger_context(each.payment_id, each.number)) for each in transactions]
+    return {
+        "book_payments": [each.payment_id for each in transactions],
+        "book_numbers": [each.number for each in transactions],
+        "book_keys": [each.key_id for each in sealed],
+        "book_wrapped": [each.wrapped_key for each in sealed],
+        "book_sealed": [each.sealed for each in sealed],
+    }
+
+
+def ledger_context(payment_id: UUID, number: int) -> str:
+    """Return what a ledger row is sealed for."""
+    return f"ledger:{payment_id}:{number}"
 
 
 def columns(sealed: Sequence[Sealed]) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +9,8 @@ from apps.chassis.auth import Caller, Support, internal, public
 from apps.chassis.database import Tx
 from apps.chassis.idempotency import OnceOnly
 from apps.payments import store, use_cases
-from apps.payments.schemas import AskRefund, PayAgain, PaymentPage, PaymentView, StateView
+from apps.payments.provider import Provider, UnknownProviderError
+from apps.payments.schemas import AskCapture, AskRefund, PayAgain, PaymentPage, PaymentView, StateView
 
 router = APIRouter(prefix="/payments", tags=["payments"])
 webhooks = APIRouter(prefix="/webhooks", tags=["webhooks"])
@@ -42,10 +44,26 @@ async def refund(payment_id: UUID, command: AskRefund, _caller: Support, once: O
     return await once.reply(PaymentView.of(payment), 202)
 
 
-@webhooks.post("/stripe", dependencies=[public])
-async def hear_stripe(request: Request, here: Here, tx: Tx) -> Response:
+@router.post("/{payment_id}/capture", status_code=202, response_model=PaymentView)
+async def capture(payment_id: UUID, command: AskCapture, _caller: Support, once: OnceOnly, tx: Tx) -> Response:
+    """Take what is held, or a part and let go of the rest; the outcome follows by GET and as an event."""
+    payment = await use_cases.capture(tx, payment_id, command.amount)
+    return await once.reply(PaymentView.of(payment), 202)
+
+
+@router.post("/{payment_id}/void", status_code=202, response_model=PaymentView)
+async def void(payment_id: UUID, _caller: Support, once: OnceOnly, tx: Tx) -> Response:
+    """Let go of what is held; the outcome follows by GET and as an event."""
+    return await once.reply(PaymentView.of(await use_cases.void(tx, payment_id)), 202)
+
+
+@webhooks.post("/{provider}", dependencies=[public])
+async def hear(provider: str, request: Request, here: Here, tx: Tx) -> Response:
     """Take the processor's word that something happened; what happened, it is asked."""
-    await use_cases.hear(tx, here.extra, await request.body(), request.headers)
+    providers: Mapping[str, Provider] = here.extra
+    if provider not in providers:
+        raise UnknownProviderError(f"There is no processor {provider!r} here.")
+    await use_cases.hear(tx, providers[provider], await request.body(), request.headers)
     return Response(status_code=200)
 
 

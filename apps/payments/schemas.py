@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt
@@ -8,7 +8,7 @@ from apps.contracts.base import Money
 from apps.payments.card_numbers import refuse_card_numbers
 from apps.payments.declines import ADVICE
 from apps.payments.domain import RefundState, State
-from apps.payments.payment import Attempt, Payment, Refund
+from apps.payments.payment import Attempt, AttemptStatus, Payment, Refund
 
 Method = Annotated[
     str, Field(min_length=3, max_length=100, pattern=r"^[A-Za-z0-9_-]+$"), AfterValidator(refuse_card_numbers)
@@ -23,6 +23,14 @@ class PayAgain(BaseModel):
 
     order_id: UUID
     payment_method: Method
+
+
+class AskCapture(BaseModel):
+    """Take all that the order costs, or *amount*: as money, or in the payment's currency as a bare number."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    amount: Money | PositiveInt | None = None
 
 
 class AskRefund(BaseModel):
@@ -41,6 +49,13 @@ class MethodView(BaseModel):
     last4: str | None
 
 
+class NextAction(BaseModel):
+    """Where the customer confirms the payment to the bank."""
+
+    type: Literal["redirect"] = "redirect"
+    url: str
+
+
 class AttemptView(BaseModel):
     """One try to charge."""
 
@@ -48,17 +63,24 @@ class AttemptView(BaseModel):
     status: str
     decline_code: str | None
     advice: str | None
+    amount: Money
+    captured: Money
     method: MethodView
+    next_action: NextAction | None
 
     @classmethod
-    def of(cls, attempt: Attempt) -> "AttemptView":
+    def of(cls, payment: Payment, attempt: Attempt) -> "AttemptView":
         """Show an attempt."""
+        url = attempt.action_url if attempt.status is AttemptStatus.REQUIRES_ACTION else None
         return cls(
             at=attempt.planned_at,
             status=attempt.status,
             decline_code=attempt.decline_code,
             advice=ADVICE[attempt.decline_code] if attempt.decline_code else None,
+            amount=payment.money(payment.amount if attempt.amount is None else attempt.amount),
+            captured=payment.money(attempt.captured),
             method=MethodView(brand=attempt.brand, last4=attempt.last4),
+            next_action=NextAction(url=url) if url else None,
         )
 
 
@@ -85,22 +107,27 @@ class PaymentView(BaseModel):
     order_id: UUID
     status: State
     amount: Money
+    authorised: Money
     captured: Money
     refunded: Money
+    next_action: NextAction | None
     attempts: list[AttemptView]
     refunds: list[RefundView]
 
     @classmethod
     def of(cls, payment: Payment) -> "PaymentView":
         """Show a payment."""
+        attempts = [AttemptView.of(payment, attempt) for attempt in payment.attempts]
         return cls(
             id=payment.id,
             order_id=payment.order_id,
             status=payment.state,
             amount=payment.money(payment.amount),
+            authorised=payment.money(payment.held),
             captured=payment.money(payment.captured),
             refunded=payment.money(payment.refunded),
-            attempts=[AttemptView.of(attempt) for attempt in payment.attempts],
+            next_action=attempts[-1].next_action if attempts else None,
+            attempts=attempts,
             refunds=[RefundView.of(payment, refund) for refund in payment.refunds],
         )
 
@@ -121,6 +148,7 @@ class StateView(BaseModel):
     sequence: int
     amount: Money
     captured: Money
+    authorised: Money
     refunded: Money
     decline_code: str | None
     advice: str | None
@@ -136,6 +164,7 @@ class StateView(BaseModel):
             sequence=payment.sequence,
             amount=payment.money(payment.amount),
             captured=payment.money(payment.captured),
+            authorised=payment.money(payment.held),
             refunded=payment.money(payment.refunded),
             decline_code=code,
             advice=ADVICE[code] if code else None,

@@ -9,8 +9,18 @@ from uuid import UUID
 
 from apps.contracts.base import Money
 from apps.payments.domain import RefundState, State
-from apps.payments.payment import REPEAT_FOR, Attempt, AttemptStatus, Payment, Refund
-from apps.payments.provider import Busy, Charge, ChargeOutcome, Lost, Missing, RefundOutcome, Return, Returned
+from apps.payments.payment import REPEAT_FOR, Attempt, AttemptStatus, Payment, Refund, Wish
+from apps.payments.provider import (
+    ActionRequired,
+    Busy,
+    Charge,
+    ChargeOutcome,
+    Lost,
+    Missing,
+    RefundOutcome,
+    Return,
+    Returned,
+)
 
 # Processors forget idempotency keys after a day; from here on repeating a refund is preceded by a question.
 KEY_LIFETIME: Final = timedelta(hours=20)
@@ -19,6 +29,8 @@ _LONGEST_PAUSE_S: Final = 300.0
 _BUSY_PAUSE_S: Final = 1.0
 # A processor's search runs a minute or so behind its webhooks; with the pauses these reach over four.
 _SEARCHES: Final = 9
+# What the processor may change by itself, or may have made all the same.
+_LOOKED_UP: Final = (AttemptStatus.VOIDED, AttemptStatus.AUTHORISED, AttemptStatus.REQUIRES_ACTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,15 @@ class GiveBack:
     ask: bool = False
 
 
-Step = Price | Take | GiveBack
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Capture `amount` of what is held, or let it go where there is none."""
+
+    charge: Charge
+    amount: int | None
+
+
+Step = Price | Take | Finish | GiveBack
 Answer = ChargeOutcome | RefundOutcome | Money
 
 
@@ -54,28 +74,54 @@ def next_steps(payment: Payment, now: datetime, *, again: bool) -> list[Step]:
     A payment with nothing pending is looked up as a whole, attempts that were given up included: somebody, such as the
     processor's webhook, asked for that.
     """
-    if payment.state in (State.PROCESSING, State.UNKNOWN):
-        if payment.attempt.status is AttemptStatus.UNPRICED:
+    if payment.state is State.CONFLICTED:
+        return _look_up(payment)
+    if attempt := payment.open_attempt():
+        if attempt.status is AttemptStatus.UNPRICED:
             return [Price(payment.order_id)]
-        return [
-            Take(charge_of(payment, payment.attempt), ask=payment.cancelled or _is_open(payment.attempt, now, again))
-        ]
+        return [Take(charge_of(payment, attempt), ask=payment.cancelled or _is_open(attempt, now, again))]
+    wishes = [each for each in payment.attempts if each.wish]
+    if wishes:
+        return [Finish(charge_of(payment, each), _wanted(each)) for each in wishes]
     pending = next((each for each in payment.refunds if each.state is RefundState.PENDING), None)
-    if pending and payment.state is State.SUCCEEDED:
+    if pending:
         stale = now - pending.planned_at > KEY_LIFETIME
         return [GiveBack(_return(payment, pending), ask=pending.provider_id is not None or (again and stale))]
-    given_up = [each for each in payment.attempts if each.status is AttemptStatus.VOIDED]
+    return _look_up(payment)
+
+
+def _look_up(payment: Payment) -> list[Step]:
+    asked = [each for each in payment.attempts if each.status in _LOOKED_UP]
     return [
-        *(Take(charge_of(payment, each), ask=True) for each in given_up),
+        *(Take(charge_of(payment, each), ask=True) for each in asked),
         *(GiveBack(_return(payment, each), ask=True) for each in payment.refunds if each.provider_id),
     ]
 
 
+def _wanted(attempt: Attempt) -> int | None:
+    return attempt.wanted if attempt.wish is Wish.CAPTURE else None
+
+
 def is_pending(payment: Payment) -> bool:
     """Tell whether the worker still has something to do."""
-    if payment.state is State.SUCCEEDED:
-        return any(refund.state is RefundState.PENDING for refund in payment.refunds)
-    return payment.state in (State.PROCESSING, State.UNKNOWN)
+    if payment.state is State.CONFLICTED:
+        return False
+    return (
+        payment.open_attempt() is not None
+        or any(attempt.wish for attempt in payment.attempts)
+        or any(refund.state is RefundState.PENDING for refund in payment.refunds)
+    )
+
+
+def has_work(payment: Payment) -> bool:
+    """Tell whether the worker has something to do or to ask."""
+    return is_pending(payment) or awaits_customer(payment)
+
+
+def awaits_customer(payment: Payment) -> bool:
+    """Tell whether an attempt waits for its customer: should the webhook be lost, the processor is asked."""
+    waiting = AttemptStatus.REQUIRES_ACTION
+    return payment.state is not State.CONFLICTED and any(each.status is waiting for each in payment.attempts)
 
 
 def pause(outcome: ChargeOutcome | RefundOutcome | None, tries: int) -> timedelta:
@@ -83,7 +129,8 @@ def pause(outcome: ChargeOutcome | RefundOutcome | None, tries: int) -> timedelt
     jitter = random.uniform(0.75, 1.25)  # noqa: S311  # spreads load, guards nothing
     if isinstance(outcome, Busy):
         return (outcome.after or timedelta(seconds=_BUSY_PAUSE_S)) * max(jitter, 1.0)
-    if isinstance(outcome, Lost | Missing) or (isinstance(outcome, Returned) and outcome.state is RefundState.PENDING):
+    waits = isinstance(outcome, Returned) and outcome.state is RefundState.PENDING
+    if waits or isinstance(outcome, Lost | Missing | ActionRequired):
         return timedelta(seconds=min(_FIRST_PAUSE_S * 2 ** min(tries - 1, 10), _LONGEST_PAUSE_S) * jitter)
     return timedelta()
 
@@ -97,7 +144,7 @@ def _is_open(attempt: Attempt, now: datetime, again: bool) -> bool:
 def look_again(outcomes: Sequence[Answer], tries: int) -> timedelta | None:
     """Return when to look up a payment at rest once more, or None where all that was asked is answered."""
     missing = Missing() if Missing() in outcomes and tries < _SEARCHES else None
-    unanswered = next((each for each in outcomes if isinstance(each, Lost | Busy)), missing)
+    unanswered = next((each for each in outcomes if isinstance(each, Lost | Busy | ActionRequired)), missing)
     return pause(unanswered, tries) if unanswered else None
 
 
@@ -107,16 +154,24 @@ def charge_of(payment: Payment, attempt: Attempt) -> Charge:
         payment.id,
         payment.order_id,
         attempt.reference,
-        payment.amount,
+        attempt.amount or payment.amount,
         payment.currency,
         attempt.method,
         attempt.provider_id,
+        attempt.provider,
+        attempt.manual,
     )
 
 
 def _return(payment: Payment, refund: Refund) -> Return:
-    charged = next(each for each in payment.attempts if each.status is AttemptStatus.CAPTURED)
-    charge_id = charged.provider_id or ""
+    charged = payment.charged_by(refund)
     return Return(
-        payment.id, refund.id, refund.reference, refund.amount, payment.currency, charge_id, refund.provider_id
+        payment.id,
+        refund.id,
+        refund.reference,
+        refund.amount,
+        payment.currency,
+        charged.provider_id or "",
+        refund.provider_id,
+        charged.provider,
     )

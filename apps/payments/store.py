@@ -9,11 +9,13 @@ from apps.chassis.hot import Hot
 from apps.chassis.telemetry import log
 from apps.payments import records
 from apps.payments.domain import PaymentNotFoundError
+from apps.payments.ledger import Transaction
 from apps.payments.payment import Payment
+from apps.payments.provider import Notice
 from apps.payments.records import Answers, Held, Kept
 from apps.payments.sealing import SealBrokenError
 
-_COLUMNS: Final = "p.id, p.order_ix, p.lease, p.tries, p.key_id, p.wrapped_key, p.sealed"
+COLUMNS: Final = "p.id, p.order_ix, p.lease, p.tries, p.key_id, p.wrapped_key, p.sealed"
 _ADD = Hot(
     "INSERT INTO payments (id, order_ix, customer_ix, due_at, key_id, wrapped_key, sealed) "
     "SELECT id, order_ix, customer_ix, CASE WHEN due THEN now() END, key_id, wrapped_key, sealed "
@@ -24,17 +26,17 @@ _ADD = Hot(
 )
 # Every statement that waits for rows does so in the order of order_ix, or two of them could wait for each other.
 _LOCK = Hot(
-    f"SELECT {_COLUMNS} FROM payments p WHERE p.id = ANY(CAST(:ids AS uuid[])) ORDER BY p.order_ix FOR UPDATE"  # noqa: S608
+    f"SELECT {COLUMNS} FROM payments p WHERE p.id = ANY(CAST(:ids AS uuid[])) ORDER BY p.order_ix FOR UPDATE"  # noqa: S608
 )
 _LOCK_BY_ORDER = Hot(
-    f"SELECT {_COLUMNS} FROM payments p WHERE p.order_ix = ANY(CAST(:ixs AS uuid[])) ORDER BY p.order_ix FOR UPDATE"  # noqa: S608
+    f"SELECT {COLUMNS} FROM payments p WHERE p.order_ix = ANY(CAST(:ixs AS uuid[])) ORDER BY p.order_ix FOR UPDATE"  # noqa: S608
 )
-_GET = Hot(f"SELECT {_COLUMNS} FROM payments p WHERE p.id = :id")  # noqa: S608
-_GET_BY_ORDER = Hot(f"SELECT {_COLUMNS} FROM payments p WHERE p.order_ix = :ix")  # noqa: S608
+_GET = Hot(f"SELECT {COLUMNS} FROM payments p WHERE p.id = :id")  # noqa: S608
+_GET_BY_ORDER = Hot(f"SELECT {COLUMNS} FROM payments p WHERE p.order_ix = :ix")  # noqa: S608
 _TAKE = Hot(
     "WITH due AS (SELECT id FROM payments WHERE due_at <= now() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED) "  # noqa: S608
     "UPDATE payments p SET due_at = now() + :lease, lease = :holder, tries = least(tries + 1, 1000) "
-    f"FROM due WHERE p.id = due.id RETURNING {_COLUMNS}"
+    f"FROM due WHERE p.id = due.id RETURNING {COLUMNS}"
 )
 _SET = (
     "due_at = now() + new.pause, lease = NULL, tries = new.tries, "
@@ -56,7 +58,8 @@ _SAVE_UNTOUCHED = Hot(
     "WHERE p.id = new.id RETURNING p.id), "
     "told AS (INSERT INTO provider_answers (id, payment_id, sealed) SELECT answer.id, payment_id, answer.sealed "
     "FROM unnest(CAST(:answer_ids AS uuid[]), CAST(:answered AS uuid[]), CAST(:answers AS bytea[])) "
-    "AS answer (id, payment_id, sealed) JOIN saved ON saved.id = payment_id) SELECT id FROM saved"
+    "AS answer (id, payment_id, sealed) JOIN saved ON saved.id = payment_id), "
+    f"booked AS ({records.BOOK} JOIN saved ON saved.id = payment_id) SELECT id FROM saved"
 )
 _SAVE_TAKEN = Hot("UPDATE payments SET key_id = :key_id, wrapped_key = :wrapped_key, sealed = :sealed WHERE id = :id")
 # A worker's name in pg_locks: both halves of a 64-bit key stand there as oids.
@@ -84,7 +87,11 @@ _ADD_ANSWERS = Hot(
     "INSERT INTO provider_answers (id, payment_id, sealed) "
     "SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:payments AS uuid[]), CAST(:sealed AS bytea[]))"
 )
-_ADD_NOTICE = Hot("INSERT INTO notices (key, sealed) VALUES (:key, :sealed) ON CONFLICT DO NOTHING RETURNING key")
+_BOOK = Hot(records.BOOK)
+_ADD_NOTICE = Hot(
+    "INSERT INTO notices (key, payment_id, sealed) VALUES (:key, coalesce(CAST(:id AS uuid), "
+    "(SELECT id FROM payments WHERE provider_ix = :provider LIMIT 1)), :sealed) ON CONFLICT DO NOTHING RETURNING key"
+)
 
 
 async def add(tx: AsyncSession, payments: Iterable[Payment], *, due: bool) -> set[UUID]:
@@ -161,14 +168,17 @@ async def save(tx: AsyncSession, kept: Sequence[Kept]) -> None:
         await _SAVE.run(tx, **records.values(tx, kept))
 
 
-async def save_untouched(tx: AsyncSession, kept: Sequence[Kept], answers: Answers) -> set[UUID]:
+async def save_untouched(
+    tx: AsyncSession, kept: Sequence[Kept], answers: Answers, booked: Sequence[Transaction]
+) -> set[UUID]:
     """Write back what nobody wrote or took since it was read, with what was said; return what that was, all locked."""
     if not kept:
         return set()
     leases, seen = [held.lease for held, _ in kept], [held.seen for held, _ in kept]
     ids, sealed = records.sealed_answers(tx, answers)
     told = {"answer_ids": ids, "answered": [id_ for id_, _ in answers], "answers": sealed}
-    rows = await _SAVE_UNTOUCHED.run(tx, **records.values(tx, kept), **told, leases=leases, seen=seen)
+    books = records.booked(tx, booked)
+    rows = await _SAVE_UNTOUCHED.run(tx, **records.values(tx, kept), **told, **books, leases=leases, seen=seen)
     return {row.id for row in rows}
 
 
@@ -192,10 +202,19 @@ async def add_answers(tx: AsyncSession, answers: Answers) -> None:
         await _ADD_ANSWERS.run(tx, ids=ids, payments=[id_ for id_, _ in answers], sealed=sealed)
 
 
-async def add_notice(tx: AsyncSession, event_id: str, body: bytes) -> bool:
-    """Keep a webhook; return False for one that is here already."""
-    key = records.vault(tx).blind("notice", event_id.encode())
-    return bool(await _ADD_NOTICE.run(tx, key=key, sealed=records.vault(tx).seal(body, f"notices:{key}")))
+async def add_booked(tx: AsyncSession, booked: Sequence[Transaction]) -> None:
+    """Write transactions into the ledger."""
+    if booked:
+        await _BOOK.run(tx, **records.booked(tx, booked))
+
+
+async def add_notice(tx: AsyncSession, notice: Notice, body: bytes) -> bool:
+    """Keep a webhook, whatever its type; return False for one that is here already."""
+    keeper = records.vault(tx)
+    key = keeper.blind("notice", notice.event_id.encode())
+    provider = keeper.blind("provider", notice.provider_id.encode()) if notice.provider_id else None
+    sealed = keeper.seal(body, f"notices:{key}")
+    return bool(await _ADD_NOTICE.run(tx, key=key, id=notice.payment_id, provider=provider, sealed=sealed))
 
 
 def _found(rows: Sequence[Any]) -> Any:

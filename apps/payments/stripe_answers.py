@@ -8,7 +8,17 @@ from stripe import InvalidRequestError, StripeError
 
 from apps.payments.declines import normalise
 from apps.payments.domain import RefundState
-from apps.payments.provider import Captured, Card, Declined, Lost, Notice, Returned
+from apps.payments.provider import (
+    ActionRequired,
+    Authorised,
+    Captured,
+    Card,
+    Declined,
+    Lost,
+    Notice,
+    Released,
+    Returned,
+)
 
 _BY_PARAM: Final = {"payment_method": "method_not_valid", "amount": "amount_not_accepted"}
 _REFUND_STATES: Final = {
@@ -20,21 +30,35 @@ _REFUND_STATES: Final = {
 Json = dict[str, Any]
 
 
-def charge(intent: Json) -> Captured | Declined | Lost:
+def charge(intent: Json) -> Captured | Authorised | ActionRequired | Released | Declined | Lost:
     """Read a PaymentIntent; one that is still under way says nothing yet."""
-    raw = orjson.dumps(intent)
+    raw, key = orjson.dumps(intent), intent["id"]
     match intent["status"]:
         case "succeeded":
-            taken = intent["amount_received"], intent["currency"].upper()
-            return Captured(intent["id"], *taken, _card(intent.get("latest_charge")), raw)
-        case "requires_payment_method" | "canceled":
-            error = intent.get("last_payment_error") or {}
-            code = normalise(error.get("decline_code"), error.get("code"))
-            return Declined(code, intent["id"], _card(intent.get("latest_charge")), raw)
-        case "requires_action" | "requires_confirmation":
-            return Declined("authentication_required", intent["id"], None, raw)
+            return Captured(key, *_money(intent, "amount_received"), _card(intent.get("latest_charge")), raw)
+        case "requires_capture":
+            return Authorised(key, *_money(intent, "amount_capturable"), _card(intent.get("latest_charge")), raw)
+        case "canceled":
+            return Released(key, raw)
+        case "requires_payment_method" | "requires_action" | "requires_confirmation":
+            return _undecided(intent, raw)
         case other:
             return Lost(f"the intent is {other}")
+
+
+def _undecided(intent: Json, raw: bytes) -> ActionRequired | Declined:
+    redirect: Json = (intent.get("next_action") or {}).get("redirect_to_url") or {}
+    if intent["status"] == "requires_action" and redirect.get("url"):
+        return ActionRequired(intent["id"], str(redirect["url"]), raw)
+    if intent["status"] != "requires_payment_method":
+        return Declined("authentication_required", intent["id"], None, raw)
+    error = intent.get("last_payment_error") or {}
+    code = normalise(error.get("decline_code"), error.get("code"))
+    return Declined(code, intent["id"], _card(intent.get("latest_charge")), raw)
+
+
+def _money(intent: Json, field: str) -> tuple[int, str]:
+    return intent[field], intent["currency"].upper()
 
 
 def declined(error: StripeError) -> Declined:

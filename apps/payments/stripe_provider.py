@@ -4,7 +4,7 @@
 built for each part of the answer; aiohttp alone takes 70.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, cast
 from uuid import UUID
@@ -43,9 +43,10 @@ Json = dict[str, Any]
 class StripeProvider:
     """Speaks Stripe's wire format; our reference is the idempotency key, and in the metadata to be found by."""
 
-    def __init__(self, endpoint: Endpoint, key: str, webhook_secret: str) -> None:
+    def __init__(self, endpoint: Endpoint, key: str, webhook_secrets: Sequence[str], return_url: str) -> None:
         stripe.enable_telemetry = False
-        self._webhook_secret = webhook_secret
+        self._webhook_secrets = webhook_secrets
+        self._return_url = return_url
         self._client = StripeClient(
             key,
             # no timeout of its own: the worker bounds each call, the sidecar's policy more tightly
@@ -66,7 +67,9 @@ class StripeProvider:
                     payment_method=charge.method,
                     payment_method_types=["card"],
                     confirm=True,
-                    off_session=True,
+                    # whoever must confirm to the bank is sent there and back
+                    return_url=self._return_url,
+                    capture_method="manual" if charge.manual else "automatic",
                     metadata=_labels(charge.payment_id, charge.reference) | {"order_id": str(charge.order_id)},
                     expand=_EXPAND,
                 )
@@ -90,6 +93,24 @@ class StripeProvider:
             # a search that is not found is a wrong address: only an empty page says that nothing was charged
             return Missing() if charge.provider_id and _is_missing(error) else _trouble(error)
         return answers.charge(page["data"][0]) if page["data"] else Missing()
+
+    async def capture(self, charge: Charge, amount: int) -> ChargeOutcome:
+        """Take *amount* of what is held and let go of the rest; repeated, it says what was taken."""
+        return await self._finish(charge, "capture", amount_to_capture=amount)
+
+    async def void(self, charge: Charge) -> ChargeOutcome:
+        """Let go of what is held, or of what waits for the customer; repeated, it says what became of it."""
+        return await self._finish(charge, "cancel")
+
+    async def _finish(self, charge: Charge, verb: str, **form: Any) -> ChargeOutcome:
+        try:
+            path = f"/v1/payment_intents/{charge.provider_id}/{verb}"
+            return answers.charge(await self._post(path, f"{charge.reference}-{verb}", expand=_EXPAND, **form))
+        except InvalidRequestError:
+            # it was done before, or something else was: the intent says what
+            return await self.find(charge)
+        except Exception as error:  # noqa: BLE001
+            return _trouble(error)
 
     async def refund(self, refund: Return) -> RefundOutcome:
         """Give money back; the same reference never gives it twice."""
@@ -122,12 +143,23 @@ class StripeProvider:
     def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """Verify a webhook by its raw body, or raise NoticeNotValidError."""
         try:
-            signature = headers.get("stripe-signature")
-            WebhookSignature.verify_header(body, signature, self._webhook_secret, _TOLERANCE_S)
+            self._verify(body, headers.get("stripe-signature"))
             event: Json = orjson.loads(body)
             return answers.notice(event)
         except (StripeError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise NoticeNotValidError("The webhook's signature does not hold for its content.") from error
+
+    def _verify(self, body: bytes, signature: str | None) -> None:
+        """Accept what any secret in use has signed: while one is replaced, two are."""
+        refused: StripeError | None = None
+        for secret in self._webhook_secrets:
+            try:
+                WebhookSignature.verify_header(body, signature, secret, _TOLERANCE_S)
+            except StripeError as error:
+                refused = error
+            else:
+                return
+        raise refused or NoticeNotValidError
 
     async def _post(self, path: str, reference: str, **form: Any) -> Json:
         response = await self._client.raw_request_async("post", path, idempotency_key=reference, **form)

@@ -1,6 +1,6 @@
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -12,11 +12,11 @@ from apps.chassis.database import Database
 from apps.chassis.sidecar import SidecarError
 from apps.chassis.telemetry import log
 from apps.contracts.base import Money
-from apps.payments import use_cases, wakeup
+from apps.payments import wakeup, working
 from apps.payments.presence import Presence
 from apps.payments.provider import Busy, ChargeOutcome, Lost, Provider, RefundOutcome
-from apps.payments.steps import GiveBack, Price, Step, Take
-from apps.payments.use_cases import Work
+from apps.payments.steps import Finish, GiveBack, Price, Step, Take
+from apps.payments.working import Work
 
 _MAX_PAUSE_S = 5.0
 _FAREWELL_S = 3.0
@@ -36,7 +36,7 @@ class Worker:
     def __init__(
         self,
         database: Database,
-        provider: Provider,
+        providers: Mapping[str, Provider],
         amount_of: Callable[[UUID], Awaitable[Money]],
         *,
         concurrency: int,
@@ -45,7 +45,7 @@ class Worker:
         poll: timedelta,
     ) -> None:
         self._database = database
-        self._provider = provider
+        self._providers = providers
         self._amount_of = amount_of
         self._concurrency = concurrency
         self._call_timeout_s = call_timeout.total_seconds()
@@ -91,7 +91,7 @@ class Worker:
                 call.cancel()
         if self._finished:
             async with self._database.transaction() as tx:
-                await use_cases.settle(tx, self._finished)
+                await working.settle(tx, self._finished)
 
     async def round(self) -> None:
         """Record what has finished, take what there is room for, and begin it."""
@@ -101,8 +101,8 @@ class Worker:
         finished, room = list(self._finished), self._concurrency - len(self._calls)
         async with self._database.transaction() as tx:
             if finished:
-                await use_cases.settle(tx, finished)
-            taken = await use_cases.take(tx, self._holder, room, self._lease) if room else []
+                await working.settle(tx, finished)
+            taken = await working.take(tx, self._holder, room, self._lease) if room else []
         del self._finished[: len(finished)]
         self._more = len(taken) == room
         self._next = began + min(_PACE_S * (len(finished) + len(taken)), _LONGEST_PACE_S)
@@ -132,15 +132,9 @@ class Worker:
     async def _perform(self, step: Step) -> ChargeOutcome | RefundOutcome | Money:
         try:
             async with asyncio.timeout(self._call_timeout_s):
-                match step:
-                    case Price():
-                        return await self._amount_of(step.order_id)
-                    case Take():
-                        ask = self._provider.find if step.ask else self._provider.charge
-                        return await ask(step.charge)
-                    case GiveBack():
-                        back = self._provider.find_refund if step.ask else self._provider.refund
-                        return await back(step.refund)
+                if isinstance(step, Price):
+                    return await self._amount_of(step.order_id)
+                return await _ask(self._providers, step)
         except TimeoutError:
             return Busy("timeout") if isinstance(step, Price) else Lost("timeout")
         except SidecarError as error:
@@ -148,6 +142,19 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # whatever it was, the processor may have acted
             log.error("provider_failed", error=type(error).__name__)
             return Lost(type(error).__name__)
+
+
+async def _ask(providers: Mapping[str, Provider], step: Take | Finish | GiveBack) -> ChargeOutcome | RefundOutcome:
+    """Put a step to the processor that its attempt was made with."""
+    if isinstance(step, GiveBack):
+        provider = providers[step.refund.provider]
+        return await (provider.find_refund if step.ask else provider.refund)(step.refund)
+    provider = providers[step.charge.provider]
+    if isinstance(step, Take):
+        return await (provider.find if step.ask else provider.charge)(step.charge)
+    if step.amount is None:
+        return await provider.void(step.charge)
+    return await provider.capture(step.charge, step.amount)
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:

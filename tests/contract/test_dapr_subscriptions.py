@@ -7,7 +7,15 @@ from tests.support.documents import SERVICES, Document, components, may_hear, ma
 FACTS = {
     "users": set[str](),
     "orders": {"payment-captured", "payment-declined", "payment-refunded", "refund-failed"},
-    "payments": {"order-placed", "order-cancelled"},
+    "payments": {
+        "order-placed",
+        "order-changed",
+        "order-cancelled",
+        "order-expired",
+        "order-shipped",
+        "order-returned",
+        "user-erased",
+    },
     "notifications": {
         "order-paid",
         "order-cancelled",

@@ -16,8 +16,8 @@ from apps.chassis.app import Chassis, create_app
 from apps.chassis.auth import Principal
 from apps.chassis.database import Database
 from apps.chassis.outbox import Envelope
-from apps.contracts.orders import OrderCancelled, OrderPlaced
-from apps.payments import store, use_cases
+from apps.contracts.orders import OrderCancelled, OrderFact, OrderPlaced
+from apps.payments import intake, store
 from apps.payments.app import SERVICE
 from apps.payments.payment import Payment
 from apps.payments.settings import PaymentsSettings
@@ -50,7 +50,7 @@ class Desk:
         unused: Any = None
         tokens: Any = Badges()
         chassis = Chassis(PaymentsSettings.load(), unused, self.database, self.database.codec, unused, tokens)
-        chassis.extra = self.till
+        chassis.extra = {"stripe": self.till, "mollie": self.till}
         self.app.state.chassis = chassis
 
     async def call(
@@ -68,11 +68,15 @@ class Desk:
 
     async def place(self, *orders: OrderPlaced) -> None:
         async with self.database.transaction() as tx:
-            await use_cases.claim(tx, orders)
+            await intake.claim(tx, orders)
 
     async def cancel(self, *orders: OrderCancelled) -> None:
         async with self.database.transaction() as tx:
-            await use_cases.cancel(tx, orders)
+            await intake.settle(tx, orders)
+
+    async def hear(self, *facts: OrderFact) -> None:
+        async with self.database.transaction() as tx:
+            await intake.settle(tx, facts)
 
     async def payment(self, order_id: UUID) -> Payment:
         async with self.database.transaction() as tx:

@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from apps.payments import steps, use_cases
+from apps.payments import steps, working
 from apps.payments.domain import State
 from apps.payments.worker import Worker
 from tests.store.payments.desk import Desk
@@ -39,7 +39,7 @@ async def _state(desk: Desk, order_id: UUID, state: State) -> bool:
 
 
 def _later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
-    monkeypatch.setattr(use_cases, "_now", lambda: datetime.now(UTC) + by)
+    monkeypatch.setattr(working, "_now", lambda: datetime.now(UTC) + by)
 
 
 async def _webhook(desk: Desk, payment_id: UUID) -> None:

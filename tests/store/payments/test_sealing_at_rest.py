@@ -9,6 +9,7 @@ from apps.chassis.deliveries import read
 from apps.contracts.orders import OrderPlaced
 from apps.payments import store
 from apps.payments.domain import State
+from apps.payments.provider import Notice
 from apps.payments.sealing import SealBrokenError
 from stack import postgres
 from tests.store.payments.desk import Desk
@@ -37,7 +38,7 @@ async def test_a_stolen_dump_says_nothing_about_money_people_or_methods(desk: De
     async with desk.database.transaction() as tx:
         broken = read(OrderPlaced, "1", {"id": "e", "data": {"total": AMOUNT}})
         await dead_letters.add(tx, desk.database.codec, payment.id, broken)
-        await store.add_notice(tx, "evt_abc", b'{"amount": 735192846}')
+        await store.add_notice(tx, Notice("evt_abc", "x.y", None, None), b'{"amount": 735192846}')
 
     url = desk.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     stolen = dump(url)

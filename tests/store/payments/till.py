@@ -5,6 +5,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -12,9 +13,18 @@ from uuid_utils.compat import uuid7
 
 from apps.chassis.database import Database
 from apps.contracts.base import Money
-from apps.contracts.orders import OrderCancelled, OrderPlaced
+from apps.contracts.orders import (
+    OrderCancelled,
+    OrderChanged,
+    OrderExpired,
+    OrderPlaced,
+    OrderReturned,
+    OrderShipped,
+)
 from apps.payments.domain import RefundState
 from apps.payments.provider import (
+    ActionRequired,
+    Authorised,
     Busy,
     Captured,
     Card,
@@ -26,6 +36,7 @@ from apps.payments.provider import (
     Notice,
     NoticeNotValidError,
     RefundOutcome,
+    Released,
     Return,
     Returned,
 )
@@ -34,6 +45,7 @@ from apps.payments.worker import Worker
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 AMOUNT = 735_192_846
+AT = "2026-01-02T03:05:05Z"
 
 
 def make_vault() -> Vault:
@@ -57,6 +69,14 @@ class Till:
     hang: set[UUID] = field(default_factory=set)
     tamper: int = 0
     refund_state: RefundState = RefundState.SUCCEEDED
+    held: dict[str, Charge] = field(default_factory=dict)
+    """By reference, what was only authorised."""
+    waiting: dict[str, Charge] = field(default_factory=dict)
+    """By reference, what waits for its customer."""
+    sums: dict[str, int] = field(default_factory=dict)
+    """By reference, how much was captured of what was held."""
+    released: set[str] = field(default_factory=set)
+    ask_customer: bool = False
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -74,27 +94,66 @@ class Till:
             return Busy("told to be", timedelta(milliseconds=1))
         if self.decline:
             return Declined("insufficient_funds", "pi_declined", Card("visa", "9995"), b'{"no": "insufficient"}')
-        self.taken.setdefault(charge.reference, charge)
+        if self.ask_customer:
+            self.waiting.setdefault(charge.reference, charge)
+        elif charge.manual:
+            self.held.setdefault(charge.reference, charge)
+        else:
+            self.taken.setdefault(charge.reference, charge)
         if self.lose_answers:
             self.lose_answers -= 1
             return Lost("told to")
         if self.busy_once_taken:
             self.busy_once_taken -= 1
             return Busy("told to be", timedelta(milliseconds=1))
-        return self._captured(charge)
+        return self._said(charge)
+
+    async def capture(self, charge: Charge, amount: int) -> ChargeOutcome:
+        self.calls.append(f"{charge.reference}-capture")
+        if charge.reference in self.held:
+            self.taken[charge.reference] = self.held.pop(charge.reference)
+            self.sums[charge.reference] = amount
+        return self._maybe_lost(charge)
+
+    async def void(self, charge: Charge) -> ChargeOutcome:
+        self.calls.append(f"{charge.reference}-void")
+        if self.held.pop(charge.reference, None) or self.waiting.pop(charge.reference, None):
+            self.released.add(charge.reference)
+        return self._maybe_lost(charge)
+
+    def confirm(self, reference: str) -> None:
+        """Let the customer agree."""
+        self.taken[reference] = self.waiting.pop(reference)
+
+    def _maybe_lost(self, charge: Charge) -> ChargeOutcome:
+        if self.lose_answers:
+            self.lose_answers -= 1
+            return Lost("told to")
+        return self._said(charge)
+
+    def _said(self, charge: Charge) -> ChargeOutcome:
+        reference = charge.reference
+        if reference in self.taken:
+            return self._captured(charge)
+        if reference in self.held:
+            shown = Card("visa", "4242")
+            return Authorised(f"pi_{reference}", self.held[reference].amount, charge.currency, shown, b"{}")
+        if reference in self.waiting:
+            return ActionRequired(f"pi_{reference}", f"http://bank.test/{reference}", b"{}")
+        return Released(f"pi_{reference}", b"{}") if reference in self.released else Missing()
 
     async def find(self, charge: Charge) -> ChargeOutcome:
         self.asked += 1
         if self.lose_finds:
             self.lose_finds -= 1
             return Lost("told to")
-        found = self.taken.get(charge.reference)
-        return self._captured(found) if found else Missing()
+        return self._said(charge)
 
     def _captured(self, charge: Charge) -> Captured:
         raw = orjson.dumps({"id": f"pi_{charge.reference}", "amount": charge.amount, "status": "succeeded"})
         shown = Card("mastercard", "4444")
-        return Captured(f"pi_{charge.reference}", charge.amount + self.tamper, charge.currency, shown, raw)
+        amount = self.sums.get(charge.reference, self.taken[charge.reference].amount)
+        return Captured(f"pi_{charge.reference}", amount + self.tamper, charge.currency, shown, raw)
 
     async def refund(self, refund: Return) -> RefundOutcome:
         self.calls.append(refund.reference)
@@ -125,7 +184,7 @@ async def dear(_order_id: UUID) -> Money:
 def make_worker(database: Database, till: Till, lease_s: float = 30) -> Worker:
     return Worker(
         database,
-        till,
+        {"stripe": till, "mollie": till},
         dear,
         concurrency=8,
         call_timeout=timedelta(seconds=10),
@@ -144,6 +203,44 @@ def placed(amount: int = AMOUNT) -> OrderPlaced:
         payment_method="pm_card_mastercard",
         placed_at="2026-01-02T03:04:05Z",
     )
+
+
+def changed(order: OrderPlaced, amount: int, sequence: int = 2) -> OrderChanged:
+    total = Money(amount=amount, currency=order.total.currency)
+    return OrderChanged(**_about(order), sequence=sequence, total=total, lines=(), changed_at=AT)
+
+
+def shipped(order: OrderPlaced, sequence: int = 3) -> OrderShipped:
+    return OrderShipped(
+        **_about(order),
+        sequence=sequence,
+        shipment_id=uuid7(),
+        lines=(),
+        carrier="post",
+        tracking_number="1",
+        complete=True,
+        shipped_at=AT,
+    )
+
+
+def goods_returned(order: OrderPlaced, amount: int, sequence: int = 4, return_id: UUID | None = None) -> OrderReturned:
+    return OrderReturned(
+        **_about(order),
+        sequence=sequence,
+        return_id=return_id or uuid7(),
+        lines=(),
+        refund=Money(amount=amount, currency=order.total.currency),
+        complete=True,
+        returned_at=AT,
+    )
+
+
+def expired(order: OrderPlaced) -> OrderExpired:
+    return OrderExpired(**_about(order), sequence=2, total=order.total, expired_at=AT)
+
+
+def _about(order: OrderPlaced) -> dict[str, Any]:
+    return {"order_id": order.order_id, "customer_id": order.customer_id, "number": order.number}
 
 
 def cancelled(order: OrderPlaced) -> OrderCancelled:

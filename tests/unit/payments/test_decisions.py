@@ -6,7 +6,7 @@ import pytest
 
 from apps.contracts.base import Event, Money
 from apps.contracts.orders import OrderPlaced
-from apps.payments import decisions
+from apps.payments import decisions, outcomes
 from apps.payments.domain import IllegalTransitionError, RefundState, RefundTooLargeError, State
 from apps.payments.payment import Payment
 from apps.payments.provider import Captured, Card, Declined, Lost, Missing, Refused, Returned
@@ -26,7 +26,7 @@ def claimed() -> Payment:
 
 def capture(payment: Payment, amount: int = 500, currency: str = "EUR") -> Sequence[Event]:
     outcome = Captured("pi_1", amount, currency, Card("visa", "4242"), b"{}")
-    return decisions.charged(payment, payment.attempt.reference, outcome, NOW)
+    return outcomes.charged(payment, payment.attempt.reference, outcome, NOW)
 
 
 def captured() -> Payment:
@@ -36,7 +36,7 @@ def captured() -> Payment:
 
 
 def give_back(payment: Payment, refund_id: UUID, amount: int, state: RefundState) -> Sequence[Event]:
-    return decisions.returned(payment, refund_id, Returned("re_1", amount, "EUR", state, b"{}"), NOW)
+    return outcomes.returned(payment, refund_id, Returned("re_1", amount, "EUR", state, b"{}"), NOW)
 
 
 def test_an_answer_heard_twice_counts_once() -> None:
@@ -57,7 +57,7 @@ def test_a_decline_after_the_cancel_ends_quietly() -> None:
     decisions.cancel(payment, NOW, called=True)
     assert is_pending(payment)
     outcome = Declined("declined", None, None, b"")
-    assert decisions.charged(payment, payment.attempt.reference, outcome, NOW) == []
+    assert outcomes.charged(payment, payment.attempt.reference, outcome, NOW) == []
     assert payment.state is State.CANCELED
 
 
@@ -80,8 +80,8 @@ def test_an_old_attempt_is_asked_for_before_it_is_repeated() -> None:
 def test_what_the_processor_never_heard_of_is_tried_anew_under_another_reference() -> None:
     payment = claimed()
     first = payment.attempt.reference
-    decisions.charged(payment, payment.attempt.reference, Lost("x"), NOW)
-    decisions.charged(payment, payment.attempt.reference, Missing(), LATER)
+    outcomes.charged(payment, payment.attempt.reference, Lost("x"), NOW)
+    outcomes.charged(payment, payment.attempt.reference, Missing(), LATER)
     assert payment.state is State.PROCESSING
     (step,) = next_steps(payment, LATER, again=False)
     assert isinstance(step, Take)
@@ -92,24 +92,24 @@ def test_a_lost_charge_is_only_asked_for_until_its_request_can_no_longer_come_up
     payment = claimed()
     first = payment.attempt.reference
     began = NOW + timedelta(hours=3)
-    decisions.charged(payment, first, Lost("x"), began)
+    outcomes.charged(payment, first, Lost("x"), began)
     asked: list[bool] = []
     for second in (30, 61, 150, 300, 359):
         now = began + timedelta(seconds=second)
         (step,) = next_steps(payment, now, again=False)
         assert isinstance(step, Take)
         asked.append(step.ask)
-        decisions.charged(payment, first, Missing() if step.ask else Lost("x"), now)
+        outcomes.charged(payment, first, Missing() if step.ask else Lost("x"), now)
         assert payment.attempt.reference == first
     assert asked == [False, True, True, True, True]
-    decisions.charged(payment, first, Missing(), began + timedelta(seconds=360))
+    outcomes.charged(payment, first, Missing(), began + timedelta(seconds=360))
     assert payment.attempt.reference != first
 
 
 def test_a_charge_nobody_recorded_is_looked_for_and_then_made_under_its_own_reference() -> None:
     payment = claimed()
     first = payment.attempt.reference
-    decisions.charged(payment, first, Missing(), LATER)
+    outcomes.charged(payment, first, Missing(), LATER)
     (step,) = next_steps(payment, LATER, again=True)
     assert isinstance(step, Take)
     assert (step.ask, step.charge.reference) == (False, first)
@@ -119,42 +119,42 @@ def test_a_charge_nobody_recorded_is_looked_for_and_then_made_under_its_own_refe
 def test_money_taken_under_a_reference_that_was_given_up_is_a_conflict(others: list[str]) -> None:
     payment = claimed()
     first = payment.attempt.reference
-    decisions.charged(payment, first, Lost("x"), NOW)
-    decisions.charged(payment, first, Missing(), LATER)
+    outcomes.charged(payment, first, Lost("x"), NOW)
+    outcomes.charged(payment, first, Missing(), LATER)
     if "captured" in others:
         capture(payment)
     if "declined" in others:
-        decisions.charged(payment, payment.attempt.reference, Declined("declined", None, None, b""), LATER)
+        outcomes.charged(payment, payment.attempt.reference, Declined("declined", None, None, b""), LATER)
     late = Captured("pi_0", 500, "EUR", None, b"{}")
-    assert decisions.charged(payment, first, late, LATER) == []
+    assert outcomes.charged(payment, first, late, LATER) == []
     assert (payment.state, payment.attempts[0].provider_id) == (State.CONFLICTED, "pi_0")
     for outcome in (Lost("x"), Missing(), late):
-        assert decisions.charged(payment, payment.attempt.reference, outcome, LATER) == []
+        assert outcomes.charged(payment, payment.attempt.reference, outcome, LATER) == []
     assert payment.state is State.CONFLICTED
 
 
 def test_a_cancelled_unknown_is_let_go_only_after_a_while() -> None:
     payment = claimed()
-    decisions.charged(payment, payment.attempt.reference, Lost("x"), NOW)
+    outcomes.charged(payment, payment.attempt.reference, Lost("x"), NOW)
     decisions.cancel(payment, NOW, called=True)
-    decisions.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=5))
+    outcomes.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=5))
     assert payment.state is State.UNKNOWN
-    decisions.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=7))
+    outcomes.charged(payment, payment.attempt.reference, Missing(), NOW + timedelta(minutes=7))
     assert (payment.state, is_pending(payment)) == (State.CANCELED, False)
 
 
 def test_refunds_promised_count_against_what_is_left() -> None:
     payment = captured()
-    refund = decisions.ask_refund(payment, Money(amount=300, currency="EUR"), None, NOW)
+    (refund,) = decisions.ask_refund(payment, Money(amount=300, currency="EUR"), None, NOW)
     with pytest.raises(RefundTooLargeError):
         decisions.ask_refund(payment, Money(amount=201, currency="EUR"), None, NOW)
-    decisions.returned(payment, refund.id, Refused(b""), NOW)
+    outcomes.returned(payment, refund.id, Refused(b""), NOW)
     assert payment.refundable == 500
 
 
 def test_a_refund_that_turns_out_failed_is_told_once() -> None:
     payment = captured()
-    refund = decisions.ask_refund(payment, None, None, NOW)
+    (refund,) = decisions.ask_refund(payment, None, None, NOW)
     states = (RefundState.PENDING, RefundState.SUCCEEDED, RefundState.SUCCEEDED, RefundState.FAILED, RefundState.FAILED)
     assert [len(give_back(payment, refund.id, 500, state)) for state in states] == [0, 1, 0, 1, 0]
     assert (payment.refunded, payment.refundable) == (0, 500)
@@ -162,7 +162,7 @@ def test_a_refund_that_turns_out_failed_is_told_once() -> None:
 
 def test_a_refund_of_another_amount_is_a_conflict() -> None:
     payment = captured()
-    refund = decisions.ask_refund(payment, None, None, NOW)
+    (refund,) = decisions.ask_refund(payment, None, None, NOW)
     assert [fact.topic for fact in give_back(payment, refund.id, 499, RefundState.SUCCEEDED)] == ["refund-failed"]
     assert (payment.state, refund.state) == (State.CONFLICTED, RefundState.CONFLICTED)
 
@@ -174,7 +174,7 @@ def test_nothing_goes_back_before_anything_came_in() -> None:
 
 def test_a_pending_refund_is_asked_about_and_not_made_again() -> None:
     payment = captured()
-    refund = decisions.ask_refund(payment, None, None, NOW)
+    (refund,) = decisions.ask_refund(payment, None, None, NOW)
     give_back(payment, refund.id, 500, RefundState.PENDING)
     (step,) = next_steps(payment, NOW, again=False)
     assert isinstance(step, GiveBack)
@@ -183,7 +183,7 @@ def test_a_pending_refund_is_asked_about_and_not_made_again() -> None:
 
 def test_paying_again_asks_for_the_price_first() -> None:
     payment = claimed()
-    decisions.charged(payment, payment.attempt.reference, Declined("declined", None, None, b""), NOW)
+    outcomes.charged(payment, payment.attempt.reference, Declined("declined", None, None, b""), NOW)
     decisions.pay_again(payment, "pm_2", NOW)
     assert next_steps(payment, NOW, again=False) == [Price(payment.order_id)]
     decisions.priced(payment, Money(amount=700, currency="EUR"))
@@ -195,7 +195,7 @@ def test_paying_again_asks_for_the_price_first() -> None:
 
 def test_a_cancelled_attempt_that_waits_for_its_price_is_never_made() -> None:
     payment = claimed()
-    decisions.charged(payment, payment.attempt.reference, Declined("declined", None, None, b""), NOW)
+    outcomes.charged(payment, payment.attempt.reference, Declined("declined", None, None, b""), NOW)
     decisions.pay_again(payment, "pm_2", NOW)
     decisions.cancel(payment, NOW, called=True)
     decisions.priced(payment, Money(amount=700, currency="EUR"))

@@ -13,7 +13,17 @@ from stripe import WebhookSignature as Signature
 from apps.payments import stripe_answers as answers
 from apps.payments import stripe_provider
 from apps.payments.domain import RefundState
-from apps.payments.provider import Busy, Captured, Card, Charge, Declined, Lost, Missing, NoticeNotValidError
+from apps.payments.provider import (
+    Busy,
+    Captured,
+    Card,
+    Charge,
+    Declined,
+    Lost,
+    Missing,
+    NoticeNotValidError,
+    Released,
+)
 from apps.payments.stripe_provider import StripeProvider
 
 SECRET = "whsec_for_tests"
@@ -38,7 +48,7 @@ class _Nowhere:
 @pytest.fixture
 def provider() -> StripeProvider:
     nowhere: Any = _Nowhere()
-    return StripeProvider(nowhere, "sk_test_1", SECRET)
+    return StripeProvider(nowhere, "sk_test_1", [SECRET], "http://shop.test/")
 
 
 def signed(body: bytes, secret: str = SECRET, at: int | None = None) -> Mapping[str, str]:
@@ -59,7 +69,7 @@ def test_what_was_received_counts_and_not_what_was_asked() -> None:
     ("status", "kind", "code"),
     [
         ("requires_payment_method", Declined, "declined"),
-        ("canceled", Declined, "declined"),
+        ("canceled", Released, None),
         ("requires_action", Declined, "authentication_required"),
         ("processing", Lost, None),
         ("never_seen", Lost, None),

@@ -1,0 +1,16 @@
+from apps.chassis.app import Chassis
+from apps.chassis.jobs import Jobs
+from apps.payments import erasure
+
+jobs = Jobs()
+
+
+@jobs.on("every-10s")
+async def forget_persons(chassis: Chassis) -> None:
+    """Forget in payments that have come to rest since, or came late."""
+    async with chassis.database.transaction() as tx:
+        await erasure.let_go(tx)
+        more = await erasure.forget_some(tx)
+    while more:
+        async with chassis.database.transaction() as tx:
+            more = await erasure.forget_some(tx)
