@@ -49,8 +49,8 @@ demo: .venv/.synced ## Take a client's tour through the running system, printing
 examples: .venv/.synced ## Run the examples in JavaScript and Go; fetches what they are built with, once
 	@$(RUN)/pytest -m examples tests/e2e
 
-resilience: .venv/.synced ## Trouble every link, edit policies under traffic, move documents, rotate certificates; 7 minutes
-	@$(RUN)/pytest -m resilience tests/e2e tests/resilience
+resilience: .venv/.synced ## Trouble every link, edit policies, move documents, rotate certificates, replace replicas; 9 minutes
+	@$(RUN)/pytest -m resilience tests/e2e tests/chaos tests/resilience
 
 matrix: .venv/.synced ## Run one suite on every profile and product, then swap them under load; MATRIX=path for a part
 	@$(RUN)/pytest -s -rfE -m "not soak" $(MATRIX)

@@ -36,6 +36,8 @@ class Program(BaseModel):
     death_signal: int = signal.SIGKILL
     stop_signal: Literal["TERM", "INT"] = "TERM"
     stop_wait_s: int = 15
+    # Told to stop, it takes no more work and goes on serving its app; told once more, it ends.
+    lingers: bool = False
     ports: dict[str, int]
     check: Check
 

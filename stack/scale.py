@@ -1,8 +1,9 @@
 """More or fewer replicas of a service while the system runs: each with a sidecar of its own under one app-id."""
 
+import time
 from pathlib import Path
 
-from stack import ports, secrets_file, supervisor, topology
+from stack import names, ports, secrets_file, supervisor, topology
 from stack.errors import StackError
 from stack.home import Home
 from stack.keeper import STOP_DEADLINE_S
@@ -15,6 +16,7 @@ from stack.supervisor import Supervisor
 
 # Ports of the next service begin 1 further and each replica moves by 100: nine fit below the next block.
 MOST = 9
+ARRIVED_S = 1.0
 
 
 def scale(home: Home, record: Running, app_id: str, wanted: int, progress: Progress) -> None:
@@ -31,10 +33,26 @@ def scale(home: Home, record: Running, app_id: str, wanted: int, progress: Progr
     added = [program for number in range(have + 1, wanted + 1) for program in services.replica(app, number)]
     removed = [replica_name(app_id, number) for number in range(wanted + 1, have + 1)]
     if added:
-        add(home, [*present.values()], added, progress)
+        with names.held(home, [program for program in added if program.kind == "sidecar"]):
+            add(home, [*present.values()], added, progress)
     for name in removed:
-        remove(home, [name, f"{name}-daprd"])
+        with names.held(home, [present[f"{name}-daprd"]]):
+            leave(home, name, f"{name}-daprd")
+            remove(home, [name, f"{name}-daprd"])
         progress.say(f"stopped: {name}")
+
+
+def leave(home: Home, app: str, sidecar: str) -> None:
+    """Stop a replica that nobody is sent to any more: no call is cut off, and no event handed to one that has gone.
+
+    The sidecar is told first: it ends its subscriptions and goes on serving the app, which finishes what it has.
+    """
+    client = Supervisor(home)
+    # a call that was on its way to the sidecar is in the app's hands by then
+    time.sleep(ARRIVED_S)
+    client.begin_stop(sidecar)
+    client.stop([app], STOP_DEADLINE_S)
+    client.stop([sidecar], STOP_DEADLINE_S)
 
 
 def add(home: Home, present: list[Program], added: list[Program], progress: Progress) -> None:
@@ -50,11 +68,13 @@ def add(home: Home, present: list[Program], added: list[Program], progress: Prog
     await_ready(home, added, progress)
 
 
-def remove(home: Home, names: list[str]) -> None:
+def remove(home: Home, stopped: list[str]) -> None:
     """Take processes out of the middle of their work in an orderly way: an app drains through its sidecar."""
     client = Supervisor(home)
-    for each in names:
+    sidecars = [program for program in load_all(home) if program.name in stopped and program.kind == "sidecar"]
+    for each in stopped:
         client.stop([each], STOP_DEADLINE_S)
         client.remove(each)
         (home.programs / f"{each}.json").unlink(missing_ok=True)
+    names.forget(home, sidecars)
     supervisor.write_configuration(home, load_all(home))

@@ -9,6 +9,8 @@ from stack.program import Check, Program
 from stack.topology import App, Topology
 
 REPLICA_STEP = 100
+# Longer than an app takes to finish what it has (apps.chassis.serve gives it 10 s).
+LINGER_S = 15
 # Flag of daprd -> field of the run file; an absent field leaves daprd's own default.
 _FLAGS = {
     "app-protocol": "app_protocol",
@@ -99,6 +101,8 @@ class Services:
             options["config"] = self._home.config / Path(app.config_file_path).name
         if app.app_port is not None:
             options |= {"app-port": self._port(app.app_port, number), "app-channel-address": "127.0.0.1"}
+            # Subscriptions end first, and the app finishes what it has through the sidecar.
+            options["dapr-block-shutdown-duration"] = f"{LINGER_S}s"
         stated = {flag: getattr(app, field) for flag, field in _FLAGS.items()}
         options |= {flag: value for flag, value in stated.items() if value is not None}
         return Program(
@@ -112,6 +116,8 @@ class Services:
             env=self._environment(app, number),
             env_from_files={"DAPR_TRUST_ANCHORS": str(sentry.trust_anchors(self._home))},
             ports=ports,
+            lingers=app.app_port is not None,
+            stop_wait_s=LINGER_S + 5,
             check=Check(via="http", port=ports["http"], path="/v1.0/healthz"),
         )
 

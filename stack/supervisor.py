@@ -13,13 +13,15 @@ from typing import Any
 from stack import launch
 from stack.errors import StackError
 from stack.home import Home
-from stack.program import Program
+from stack.program import Program, load_all
 
 CALL_TIMEOUT_S = 10.0
 NOT_RUNNING, ALREADY_STARTED = 70, 60
 # Supervisor's numbers for states.
 STOPPED, RUNNING = {0, 200}, {10, 20, 30}
 POLL_S = 0.05
+# So long what a sidecar was handed is waited for when it is to go: a batch takes a tenth of that.
+SETTLE_S = 1.5
 LAUNCHER = Path(launch.__file__)
 
 
@@ -124,21 +126,35 @@ class Supervisor:
         """Start *name* without waiting; one that runs already is left alone."""
         self._tolerate(ALREADY_STARTED, "startProcess", name, False)
 
+    def begin_stop(self, name: str) -> None:
+        """Ask *name* to stop without waiting."""
+        self._tolerate(NOT_RUNNING, "stopProcess", name, False)
+
     def stop(self, names: Iterable[str], deadline_s: float) -> None:
-        """Ask all *names* to stop at once and wait; the supervisor kills what takes longer than its own limit."""
-        waiting, limit = set(names), time.monotonic() + deadline_s
+        """Ask all *names* to stop at once and wait; the supervisor kills what takes longer than its own limit.
+
+        A sidecar that lingers for its app is asked again: at the first word it ends its subscriptions, at the next all.
+        """
+        waiting, began = set(names), time.monotonic()
+        limit, lingering = began + deadline_s, self._that_linger(names)
         while waiting:
             for name in sorted(waiting):
                 state = self.call("getProcessInfo", name)["state"]
                 if state in STOPPED:
                     waiting.discard(name)
                 elif state in RUNNING:
-                    self._tolerate(NOT_RUNNING, "stopProcess", name, False)
+                    self.begin_stop(name)
+                elif name in lingering and time.monotonic() - began > SETTLE_S:
+                    self._tolerate(NOT_RUNNING, "signalProcess", name, "TERM")
                 # One that just ended by itself is about to be started again: it is asked in the next round.
             if waiting and time.monotonic() > limit:
                 raise StackError(f"{', '.join(sorted(waiting))} did not stop within {deadline_s:.0f} s")
             if waiting:
                 time.sleep(POLL_S)
+
+    def _that_linger(self, names: Iterable[str]) -> set[str]:
+        lingering = {program.name for program in load_all(self._home) if program.lingers}
+        return lingering.intersection(names)
 
     def add(self, name: str) -> None:
         """Take *name* from the rewritten configuration."""

@@ -7,6 +7,7 @@ import typer
 from stack import apply as applying
 from stack import scale as scaling
 from stack import swap as swapping
+from stack import update as updating
 from stack.cli.watching import require_running
 from stack.errors import StackError
 from stack.home import current_home
@@ -38,6 +39,12 @@ def scale(what: Annotated[str, typer.Argument(metavar="NAME=N", help="For exampl
     if match is None:
         raise StackError(f"{what!r} is not understood: write NAME=N, for example orders=3")
     scaling.scale(home, record, match[1], int(match[2]), Progress())
+
+
+def update(app_id: Annotated[str, typer.Argument(metavar="NAME", help="A service, for example orders.")]) -> None:
+    """Migrate a service and replace its replicas one by one by what the checkout holds now; calls and events go on."""
+    home = current_home()
+    updating.update(home, require_running(home), app_id, Progress())
 
 
 def apply(file: Annotated[Path, typer.Argument(help="One component, subscription, policy, ... in YAML.")]) -> None:

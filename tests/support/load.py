@@ -34,6 +34,8 @@ class Outcome:
     tries: int = 0
     refused: list[str] = field(default_factory=list[str])
     """Answers that a client can do nothing about, and orders that nobody answered for."""
+    failed: list[str] = field(default_factory=list[str])
+    """Answers that had to be asked for again: the client got there, but not at once."""
 
 
 async def buyers(shop: Shop, count: int) -> list[Customer]:
@@ -125,6 +127,7 @@ class Load:
                 last = f"{answer.status} {answer.text}"
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 last = repr(error)
+            self.outcome.failed.append(f"POST {path}: {last}")
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))
             pause = min(pause * 2, LONGEST_PAUSE_S)
         self.outcome.refused.append(f"POST {path} was not answered within {PATIENCE_S:.0f} s; last: {last}")
