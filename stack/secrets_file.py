@@ -30,6 +30,7 @@ SHAPES = {key: _URL.format(role=role, database=database) for key, (role, databas
     "valkey-password": r"[A-Za-z0-9_-]{16,}",
     "users-signing-kek": _KEY_32,
     "notifications-kek": _KEY_32,
+    "notifications-receipts-secret": r"whsec_[A-Za-z0-9+/=]{16,}",
     "payments-keks": rf"k\d+:{_KEY_32}(,k\d+:{_KEY_32})*",
     "payments-blind-index-key": _KEY_32,
     "card-processor-key": r"sk_[!-~]{8,}",
@@ -50,6 +51,7 @@ SHAPES = {key: _URL.format(role=role, database=database) for key, (role, databas
 # place would lock out what the old one opened.
 ADDED_LATER = (
     "notifications-kek",
+    "notifications-receipts-secret",
     *(key for key in SHAPES if key.startswith(("rabbitmq-", "mongodb-", "kafka-", "dynamodb-"))),
 )
 
@@ -98,6 +100,7 @@ def _generate(port: int) -> dict[str, str]:
         "valkey-password": secrets.token_urlsafe(24),
         "users-signing-kek": _key(),
         "notifications-kek": _key(),
+        "notifications-receipts-secret": f"whsec_{_key()}",
         "payments-keks": f"k1:{_key()}",
         "payments-blind-index-key": _key(),
         "card-processor-key": f"sk_test_{secrets.token_hex(16)}",

@@ -68,10 +68,16 @@ class Documents:
                 found |= await self.read(f"{role}-previous", missing)
         return found
 
-    async def put(self, component: str, documents: Mapping[str, bytes]) -> None:
+    async def put(self, component: str, documents: Mapping[str, bytes], ttl_s: int | None = None) -> None:
         """Write documents, each by itself; SidecarError where one may not have been kept."""
         async with self.gates[component].passing():
-            await self._sidecar.put_documents(component, documents)
+            await self._sidecar.put_documents(component, documents, ttl_s)
+
+    async def remove(self, component: str, keys: Sequence[str]) -> None:
+        """Remove documents; one that does not exist is no error."""
+        async with self.gates[component].passing():
+            for key in keys:
+                await self._sidecar.delete_document(component, key)
 
     async def read(self, component: str, keys: Sequence[str]) -> dict[str, Document]:
         """Read from this component alone; what it lacks is absent."""

@@ -143,11 +143,12 @@ class Sidecar:
         """Return the HTTP endpoint *name* for a client library of its own: its policies are YAML."""
         return Endpoint(f"{self._address}/v1.0/invoke/{name}/method", self._http)
 
-    async def bind(self, name: str, operation: str, data: str, metadata: Mapping[str, str]) -> bytes:
+    async def bind(self, name: str, operation: str, data: Any, metadata: Mapping[str, str]) -> bytes:
         """Call an output binding and return its answer; raise SidecarError when it fails.
 
-        By HTTP, which costs half of a lone call by gRPC. The component is given *data* as a JSON string; those that
-        send mail and text messages take the quotes off.
+        By HTTP, which costs half of a lone call by gRPC. The component is given *data* as JSON; those that send mail
+        and text messages take the quotes off a string. What the error says tells a call that cannot have reached the
+        sidecar from one whose answer was lost.
         """
         call = orjson.dumps({"operation": operation, "data": data, "metadata": metadata})
         seams.before("binding")
@@ -156,8 +157,10 @@ class Sidecar:
                 f"/v1.0/bindings/{name}", data=call, headers=_JSON, timeout=_NO_TIMEOUT
             ) as response:
                 answer = await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except aiohttp.ClientConnectorError as error:
             raise SidecarError(f"binding {name}: the sidecar could not be reached") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise SidecarError(f"binding {name}: the sidecar gave no answer") from error
         if not response.ok:
             raise SidecarError(f"binding {name}: {_complaint(answer)}")
         seams.after("binding")

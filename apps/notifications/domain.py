@@ -5,9 +5,12 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from apps.notifications.failures import Failure
+from apps.notifications.sources import Channel
+
 
 class Category(StrEnum):
-    """What a message is about; it decides who overtakes whom, and later what may be declined."""
+    """What a message is about; it decides who overtakes whom, and what may be declined."""
 
     SECURITY = "security"
     ORDERS = "orders"
@@ -19,20 +22,16 @@ class State(StrEnum):
 
     QUEUED = "queued"
     SENDING = "sending"
+    UNKNOWN = "unknown"
+    """A provider may have taken it: its answer was lost."""
     RETRYING = "retrying"
     DELIVERED = "delivered"
     FAILED = "failed"
-
-
-class Failure(StrEnum):
-    """Whose trouble it is."""
-
-    TECHNICAL = "technical"
-    """Ours or the provider's: every message would fail now."""
-    TEMPORARY = "temporary"
-    """This recipient's, for now."""
-    PERMANENT = "permanent"
-    """This recipient's or this message's, for good."""
+    """Given up; it is among the undelivered."""
+    SKIPPED = "skipped"
+    """Not wanted: declined, unsubscribed, suppressed, or its campaign was cancelled."""
+    DISCARDED = "discarded"
+    """Was undelivered; somebody has dealt with it, or it lay too long."""
 
 
 PRIORITIES: Final = {Category.SECURITY: 0, Category.ORDERS: 1, Category.MARKETING: 2}
@@ -40,13 +39,18 @@ PRIORITIES: Final = {Category.SECURITY: 0, Category.ORDERS: 1, Category.MARKETIN
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(minutes=30)
+UNKNOWN_FOR: Final = timedelta(minutes=2)
+"""How long a lost answer is waited for: a conversation may still be going on, a receipt may still come."""
+# Whoever gets a second copy sees one: mail programs drop a Message-ID they have, devices replace a push of the same id.
+# A text message would be paid and read twice.
+REPEATABLE: Final = frozenset({Channel.EMAIL, Channel.PUSH})
+CODES: Final = ["verify-email", "password-reset"]
+"""Templates whose data is a secret for one use: it is destroyed with the message's end, whichever that is."""
 _MAX_ADDRESS: Final = 254
 # A semicolon separates recipients in the mail component, so an address that holds one would reach somebody else.
 _ADDRESS: Final = re.compile(r"[^\s;,<>()\"@\x00-\x1f\x7f]+@[^\s;,<>()\"@\x00-\x1f\x7f]+")
-_REFUSED: Final = re.compile(r"could not send email \d+: (?P<code>[45]\d\d)\b")
-_MISADDRESSED: Final = "gomail: invalid address"
-# 421: the server is closing; 432, 454, 53x: it does not like our login. Neither is about this recipient.
-_NOT_THE_RECIPIENT: Final = frozenset({"421", "432", "454", "530", "534", "535", "538"})
+_NUMBER: Final = re.compile(r"\+[1-9]\d{5,14}")
+_DEVICE: Final = re.compile(r"[A-Za-z0-9._:-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +61,9 @@ class Outcome:
     state: State
     reason: str | None = None
     due_at: datetime | None = None
-
-
-def failure_of(report: str) -> Failure:
-    """Tell from what the mail component reports whose trouble it is; what is not understood is technical."""
-    if _MISADDRESSED in report:
-        return Failure.PERMANENT
-    refused = _REFUSED.search(report)
-    if not refused or refused["code"] in _NOT_THE_RECIPIENT:
-        return Failure.TECHNICAL
-    return Failure.PERMANENT if refused["code"].startswith("5") else Failure.TEMPORARY
+    provider: str | None = None
+    bounced: str | None = None
+    """Its address, where nobody is there; after some of these nothing more is sent to it."""
 
 
 def pause_before(attempt: int, chance: float) -> timedelta:
@@ -81,15 +78,17 @@ def outcome_of(
     reason: str,
     *,
     attempts: int,
-    created_at: datetime,
+    since: datetime,
     now: datetime,
     chance: float,
 ) -> Outcome:
-    """Decide whether a failed message is tried again, and when."""
+    """Decide whether a failed message is tried again, and when; *since* is when it was first tried."""
     due_at = now + pause_before(attempts, chance)
-    if failure is Failure.PERMANENT:
+    if failure is Failure.UNKNOWN:
+        return Outcome(message_id, State.UNKNOWN, reason, now + UNKNOWN_FOR)
+    if failure in (Failure.PERMANENT, Failure.BOUNCED):
         return Outcome(message_id, State.FAILED, reason)
-    if due_at > created_at + GIVE_UP_AFTER:
+    if due_at > since + GIVE_UP_AFTER:
         return Outcome(message_id, State.FAILED, f"given up after {attempts} attempts: {reason}")
     return Outcome(message_id, State.RETRYING, reason, due_at)
 
@@ -97,3 +96,10 @@ def outcome_of(
 def is_usable(address: str) -> bool:
     """Tell whether mail to *address* reaches one person at most."""
     return len(address) <= _MAX_ADDRESS and _ADDRESS.fullmatch(address) is not None
+
+
+def reaches_one(channel: Channel, address: str) -> bool:
+    """Tell whether *address* is one that *channel* can be given."""
+    if channel is Channel.EMAIL:
+        return is_usable(address)
+    return (_NUMBER if channel is Channel.SMS else _DEVICE).fullmatch(address) is not None

@@ -16,10 +16,13 @@ class Intake:
     def __init__(self) -> None:
         self._ids: deque[UUID] = deque()
         self.called = asyncio.Event()
+        self.marketing = False
+        """Whether a campaign has more than it was heard of: one word stands for many of its messages."""
 
-    def bring(self, ids: Iterable[UUID]) -> None:
+    def bring(self, ids: Iterable[UUID], *, marketing: bool = False) -> None:
         """Hand over messages that are to be sent now."""
         self._ids.extend(ids)
+        self.marketing = self.marketing or marketing
         while len(self._ids) > _MOST:
             self._ids.popleft()
         self.called.set()

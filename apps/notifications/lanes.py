@@ -1,26 +1,35 @@
-"""What sends: one task for each mail component, and a few that find out where people can be reached."""
+"""What sends: tasks for each component, and a few that find out where people can be reached."""
 
 import asyncio
 import random
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from apps.chassis.database import Database
 from apps.chassis.sidecar import SidecarError
 from apps.chassis.telemetry import log
 from apps.contracts.users import Contact
-from apps.notifications import store
-from apps.notifications.domain import Category, Failure, Outcome, State, failure_of, is_usable, outcome_of
+from apps.notifications import contacts
+from apps.notifications.calls import Call
+from apps.notifications.catalogue import UnknownTemplateError
+from apps.notifications.composing import Composer
+from apps.notifications.domain import Outcome, State, outcome_of, reaches_one
+from apps.notifications.failures import Failure, failure_of
+from apps.notifications.messages import Message, addressed
 from apps.notifications.post_room import PostRoom
-from apps.notifications.rendering import Mail, RenderingError, UnknownTemplateError, render
-from apps.notifications.store import Message
+from apps.notifications.rendering import RenderingError
+from apps.notifications.sources import Channel
+from apps.notifications.throttle import Throttle
 
-_URGENCY: Final = {Category.SECURITY: "1", Category.ORDERS: "3", Category.MARKETING: "5"}
 _FIRST_REST_S = 0.25
 _LONGEST_REST_S = 5.0
+_ABSENT_FOR_S = 10.0
+_ABSENT: Final = "couldn't find output binding"
 
 AskContact = Callable[[UUID], Awaitable[Contact | None]]
 
@@ -28,22 +37,23 @@ AskContact = Callable[[UUID], Awaitable[Contact | None]]
 class Binding(Protocol):
     """An output binding of the sidecar."""
 
-    async def bind(self, name: str, operation: str, data: str, metadata: dict[str, str]) -> bytes:
+    async def bind(self, name: str, operation: str, data: Any, metadata: dict[str, str]) -> bytes:
         """Call it; raise SidecarError with the component's report when it fails."""
         ...
 
 
 def failed(message: Message, failure: Failure, reason: str) -> Outcome:
     """Return what follows from a failure now."""
-    return outcome_of(
+    outcome = outcome_of(
         message.id,
         failure,
         reason,
         attempts=message.attempts,
-        created_at=message.created_at,
+        since=message.first_tried_at,
         now=datetime.now(UTC),
         chance=random.random(),  # noqa: S311  # jitter
     )
+    return replace(outcome, bounced=message.address) if failure is Failure.BOUNCED else outcome
 
 
 def unforeseen(message: Message, error: Exception) -> Outcome:
@@ -51,45 +61,78 @@ def unforeseen(message: Message, error: Exception) -> Outcome:
     return failed(message, Failure.TECHNICAL, f"unexpected {type(error).__name__}")
 
 
+class Providers:
+    """The components of one channel, the first of them first; a profile need not have the others."""
+
+    def __init__(self, binding: Binding, names: Sequence[str]) -> None:
+        self._binding = binding
+        self._names = names
+        self._absent_until: dict[str, float] = {}
+
+    async def send(self, call: Call) -> tuple[str, Failure | None, str]:
+        """Hand the call to the first that takes it; return whose answer holds, and its failure with the report.
+
+        The next is asked only where the one before has surely not taken the message, and nobody else's either.
+        """
+        name, failure, report = await self._ask(self._names[0], call)
+        for other in self._names[1:]:
+            if failure is not Failure.TECHNICAL:
+                break
+            if self._absent_until.get(other, 0.0) > time.monotonic():
+                continue
+            answer = await self._ask(other, call)
+            if _ABSENT in answer[2]:
+                self._absent_until[other] = time.monotonic() + _ABSENT_FOR_S
+            else:
+                name, failure, report = answer
+        return name, failure, report
+
+    async def _ask(self, name: str, call: Call) -> tuple[str, Failure | None, str]:
+        try:
+            await self._binding.bind(name, "create", call.data, call.metadata)
+        except SidecarError as error:
+            return name, failure_of(str(error)), str(error)
+        return name, None, ""
+
+
 # Waiting for each outcome by itself cost a third of the mails a second; a crash repeats this many and the one in hand.
 _AHEAD = 3
 
 
 class Lane:
-    """Sends through one mail component, one mail at a time, and never far ahead of what is written down.
+    """Sends one message at a time, and is never far ahead of what is written down.
 
-    Outcomes are written together; a process that is killed repeats the mails whose outcomes were not, four at most.
-
-    The component copies each request into a struct that all requests share before it addresses the mail, so two at
-    once can swap recipients. Hence a call is never given up here: a limit on it is the sidecar's policy. After that
-    limit has struck, the old conversation goes on inside the sidecar, possibly for ever; it has made its own copy of
-    the message before it dialled, so that the next mail cannot change it, and the lane may go on after its rest.
+    Outcomes are written together. A call is never given up here: a limit on it is the sidecar's policy, and the
+    outcome of one that its limit cut off is unknown. Upstream's smtp component copies each request into a struct that
+    all requests share, so that two at once can swap recipients: there a component has one lane (docs/notifications.md).
     """
 
-    def __init__(self, component: str, room: PostRoom, binding: Binding, mail_from: str) -> None:
-        self._component = component
+    def __init__(
+        self, channel: Channel, providers: Providers, room: PostRoom, composer: Composer, throttle: Throttle
+    ) -> None:
+        self._channel = channel
+        self._providers = providers
         self._room = room
-        self._binding = binding
-        self._mail_from = mail_from
+        self._composer = composer
+        self._throttle = throttle
         self._rest_s = 0.0
         self._unwritten: deque[asyncio.Future[None]] = deque()
 
     async def send_next(self) -> None:
         """Send one message and see its outcome written; when told to stop meanwhile, stop after that."""
-        message = await self._room.next()
+        message = await self._room.next(self._channel)
         sending = asyncio.ensure_future(self._send(message))
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
             await sending
             raise
+        await self._throttle.turn()
         await asyncio.sleep(self._rest_s)
 
     async def _send(self, message: Message) -> None:
         try:
-            told = {"name": message.name} | self._room.contents(message)
-            mail = render(message.template, message.locale, message.timezone, told)
-            outcome = await self._post(message, mail)
+            outcome = await self._post(message)
         except (RenderingError, UnknownTemplateError) as error:
             outcome = failed(message, Failure.PERMANENT, str(error))
         except Exception as error:  # noqa: BLE001  # a message without an outcome would be kept from everybody for ever
@@ -101,29 +144,25 @@ class Lane:
             await self._unwritten.popleft()
         self._unwritten.append(asyncio.ensure_future(self._room.settle(outcome)))
 
-    async def _post(self, message: Message, mail: Mail) -> Outcome:
-        address = message.email or ""
-        if not is_usable(address):
+    async def _post(self, message: Message) -> Outcome:
+        address = message.address or ""
+        if not reaches_one(self._channel, address):
             return failed(message, Failure.PERMANENT, "the address cannot be written to")
-        # All fields, always, also the empty ones: what one request leaves out would be taken from another.
-        metadata = {
-            "emailTo": address,
-            "emailFrom": self._mail_from,
-            "emailCC": "",
-            "emailBCC": "",
-            "subject": mail.subject,
-            "priority": _URGENCY[message.category],
-        }
-        try:
-            await self._binding.bind(self._component, "create", mail.html, metadata)
-        except SidecarError as error:
-            failure = failure_of(str(error))
-            self._rest(failure)
-            return failed(message, failure, str(error))
-        self._rest_s = 0.0
-        return Outcome(message.id, State.DELIVERED)
+        call = self._composer.compose(message, address)
+        name, failure, report = await self._providers.send(call)
+        if failure in (Failure.TECHNICAL, Failure.TEMPORARY) and self._at_once(message):
+            message = replace(message, attempts=2)
+            name, failure, report = await self._providers.send(call)
+        self._rest(failure)
+        if failure is None:
+            return Outcome(message.id, State.DELIVERED, provider=name)
+        return replace(failed(message, failure, report), provider=name)
 
-    def _rest(self, failure: Failure) -> None:
+    def _at_once(self, message: Message) -> bool:
+        """Tell whether to try again without a pause: most refusals of text messages are a moment's congestion."""
+        return self._channel is Channel.SMS and message.attempts == 1
+
+    def _rest(self, failure: Failure | None) -> None:
         """When everything would fail, rest longer each time rather than spend every message's attempts."""
         technical = failure is Failure.TECHNICAL
         self._rest_s = min(max(self._rest_s * 2, _FIRST_REST_S), _LONGEST_REST_S) if technical else 0.0
@@ -153,6 +192,6 @@ class Resolver:
             return
         try:
             async with self._database.transaction() as tx:
-                await store.keep_contacts(tx, [contact])
+                await contacts.keep(tx, [contact])
         finally:
-            self._room.ready(store.addressed(message, contact))
+            self._room.ready(addressed(message, contact))

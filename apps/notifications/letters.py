@@ -8,8 +8,9 @@ from uuid import UUID
 from apps.contracts.base import Event
 from apps.contracts.orders import OrderFact
 from apps.contracts.payments import PaymentFact
-from apps.contracts.users import EmailVerificationRequested, SecurityAlert
+from apps.contracts.users import EmailVerificationRequested, PasswordResetRequested, SecurityAlert
 from apps.notifications.domain import Category
+from apps.notifications.sources import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class Letter:
     email: str | None = None
     locale: str | None = None
     not_before: datetime | None = None
+    phone: str | None = None
+    channels: tuple[Channel, ...] | None = None
+    """The ways it goes; None leaves that to the recipient's preferences."""
 
 
 def key_of(*parts: str) -> UUID:
@@ -48,14 +52,25 @@ def about_payment(event: PaymentFact, template: str) -> Letter:
     return Letter(_key(event, template, data), Category.ORDERS, template, data, user_id=event.customer_id)
 
 
-def verification(event: EmailVerificationRequested) -> Letter:
-    """Write to the address that is to be proven, which need not be the one we know."""
+def code(event: EmailVerificationRequested | PasswordResetRequested, template: str) -> Letter:
+    """Send a code to the address that it is about, which need not be the one we know, and nowhere else."""
     data = event.model_dump_json()
-    key = _key(event, "verify-email", data)
-    return Letter(key, Category.SECURITY, "verify-email", data, event.user_id, event.email, event.locale)
+    only_there = (Channel.EMAIL,)
+    return Letter(
+        dedup_key=_key(event, template, data),
+        category=Category.SECURITY,
+        template=template,
+        data=data,
+        user_id=event.user_id,
+        email=event.email,
+        locale=event.locale,
+        channels=only_there,
+    )
 
 
 def alert(event: SecurityAlert) -> Letter:
-    """Write to the owner of an account."""
+    """Write to the owner of an account, at the address named where that is no longer the one in use."""
     data = event.model_dump_json()
-    return Letter(_key(event, "account-notice", data), Category.SECURITY, "account-notice", data, event.user_id)
+    key = _key(event, "account-notice", data)
+    channels = (Channel.EMAIL,) if event.email else None
+    return Letter(key, Category.SECURITY, "account-notice", data, event.user_id, email=event.email, channels=channels)

@@ -1,42 +1,29 @@
 """Claims messages, keeps their leases and writes down their outcomes; what sends them is in lanes.py."""
 
 import asyncio
+import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from apps.chassis.database import Database
 from apps.chassis.pacing import Pace
-from apps.chassis.telemetry import log
-from apps.notifications import store
-from apps.notifications.domain import Outcome
+from apps.notifications import facts, store, suppressions
+from apps.notifications.domain import Category, Outcome
+from apps.notifications.holding_back import held_back
 from apps.notifications.intake import Intake
-from apps.notifications.store import Message
+from apps.notifications.messages import Message
+from apps.notifications.queues import Queues
+from apps.notifications.sources import Channel
 
 _CLAIMED_AT_ONCE = 200
 _RENEWALS_PER_LEASE = 3
-_PAUSE_AFTER_TROUBLE_S = 0.5
 # Claims and outcomes that follow closely are gathered this long: a statement for three mails costs hardly more than one
 # for one. A lane runs at most one mail ahead of what is written.
 _GATHER_S = 0.02
-
-
-async def until_done(step: Callable[[], Awaitable[None]]) -> None:
-    """Try *step* until it succeeds; its trouble is logged and waited out."""
-    while True:
-        try:
-            return await step()
-        except Exception as error:  # noqa: BLE001  # the database still knows what was to be done
-            log.warning("post_room_interrupted", step=getattr(step, "__name__", "step"), error=type(error).__name__)
-            await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)
-
-
-async def for_ever(step: Callable[[], Awaitable[None]]) -> None:
-    """Repeat *step* until cancelled."""
-    while True:
-        await until_done(step)
+# A campaign never fills a process: orders that come meanwhile find room, and overtake.
+_SHARE_OF_MARKETING = 4
 
 
 class PostRoom:
@@ -49,7 +36,9 @@ class PostRoom:
         self._lease = lease
         self._capacity = capacity
         self._leased_until: dict[UUID, float] = {}
-        self._waiting: asyncio.PriorityQueue[tuple[int, UUID, Message]] = asyncio.PriorityQueue()
+        self._marketing: set[UUID] = set()
+        self._in_hand: set[UUID] = set()
+        self._queues = Queues()
         self.strangers: asyncio.Queue[Message] = asyncio.Queue()
         """Messages whose contact is not known here."""
         self._outcomes: list[tuple[Outcome, asyncio.Future[None]]] = []
@@ -62,6 +51,11 @@ class PostRoom:
     def room(self) -> int:
         """How many more messages may be claimed; none before `take_over`, which would give them away again."""
         return max(0, self._capacity - len(self._leased_until)) if self._open else 0
+
+    @property
+    def room_for_marketing(self) -> int:
+        """How many more of those that nobody waits for."""
+        return min(self.room, max(1, self._capacity // _SHARE_OF_MARKETING) - len(self._marketing))
 
     async def take_over(self) -> None:
         """Make due what the process that stood here before had claimed: it is gone, and its lease need not run out."""
@@ -79,7 +73,9 @@ class PostRoom:
         while self._has_room() and (ids := self._intake.take(min(self.room, _CLAIMED_AT_ONCE))):
             await self._claim(ids)
         if self._behind and self._has_room():
-            await self.sweep()
+            await self._sweep_urgent()
+        if self._intake.marketing:
+            await self._sweep_marketing()
 
     async def _claim(self, ids: Sequence[UUID]) -> None:
         leased_until = self._lease_end()
@@ -94,6 +90,10 @@ class PostRoom:
 
     async def sweep(self) -> None:
         """Claim what is due: not brought by the queue, left by a sender that fell silent, or to be tried again."""
+        await self._sweep_urgent()
+        await self._sweep_marketing()
+
+    async def _sweep_urgent(self) -> None:
         limit = self.room
         leased_until = self._lease_end()
         async with self._database.transaction() as tx:
@@ -101,29 +101,62 @@ class PostRoom:
         self._behind = len(messages) == limit
         self._admit(messages, leased_until)
 
-    async def next(self) -> Message:
-        """Return the most urgent message that is still ours to send."""
+    async def _sweep_marketing(self) -> None:
+        limit = self.room_for_marketing
+        if limit * 2 * _SHARE_OF_MARKETING < self._capacity:
+            return
+        leased_until = self._lease_end()
+        async with self._database.statement() as tx:
+            messages = await store.claim_due(tx, limit, self._holder, self._lease, marketing=True)
+        self._intake.marketing = len(messages) == limit
+        self._admit(messages, leased_until)
+
+    async def begin(self) -> None:
+        """Wait until lanes want more, and note in one statement which messages are about to be handed over."""
+        await self._queues.wanted.wait()
+        chosen = self._queues.choose()
+        if not chosen:
+            return
+        try:
+            async with self._database.statement() as tx:
+                ours = await store.start(tx, [message.id for message in chosen], self._holder)
+        except BaseException:
+            for message in chosen:
+                self._queues.wait(message)
+            raise
+        for message in chosen:
+            if message.id in ours:
+                self._queues.begin(message)
+            else:
+                self._let_go(message.id)
+
+    async def next(self, channel: Channel) -> Message:
+        """Return the most urgent message of a channel that is still ours to send."""
         while True:
-            _, id_, message = await self._waiting.get()
-            if self._leased_until.get(id_, 0.0) > time.monotonic():
+            message = await self._queues.next(channel)
+            if self._leased_until.get(message.id, 0.0) > time.monotonic():
+                self._in_hand.add(message.id)
                 return message
             # somebody else has it by now
-            self._leased_until.pop(id_, None)
+            self._let_go(message.id)
 
     def ready(self, message: Message) -> None:
-        """Put a message in line: by priority, then by age."""
-        self._waiting.put_nowait((message.priority, message.id, message))
-
-    def contents(self, message: Message) -> dict[str, Any]:
-        """Open what a message says, no sooner than it is sent; ValueError where that cannot be."""
-        return store.contents(message, self._database.codec)
+        """Put a message in line, unless something keeps it from being sent now."""
+        outcome = held_back(message, datetime.now(UTC), random.random())  # noqa: S311  # jitter
+        if outcome:
+            self._note(outcome)
+        else:
+            self._queues.wait(message)
 
     async def settle(self, outcome: Outcome) -> None:
         """Note what became of a message and return once that is written; who is cancelled meanwhile loses nothing."""
+        await self._note(outcome)
+
+    def _note(self, outcome: Outcome) -> asyncio.Future[None]:
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outcomes.append((outcome, written))
         self._settled.set()
-        await written
+        return written
 
     async def write_outcomes(self) -> None:
         """Wait for outcomes and write all there are in one statement."""
@@ -132,20 +165,28 @@ class PostRoom:
         await self.flush()
 
     async def flush(self) -> None:
-        """Write the outcomes noted so far; they stay noted where that fails."""
+        """Write the outcomes noted so far, and promise to tell of them; they stay noted where that fails."""
         batch = tuple(self._outcomes)
         if batch:
-            async with self._database.statement() as tx:
-                await store.settle(tx, [outcome for outcome, _ in batch], self._holder)
+            await self._write([outcome for outcome, _ in batch])
         del self._outcomes[: len(batch)]
         for outcome, written in batch:
-            self._leased_until.pop(outcome.message_id, None)
+            self._let_go(outcome.message_id)
             if not written.done():
                 written.set_result(None)
         if not self._outcomes:
             self._settled.clear()
-        if self._has_room() and (self._behind or len(self._intake)):
+        if self._has_room() and (self._behind or len(self._intake) or self._intake.marketing):
             self._intake.called.set()
+
+    async def _write(self, outcomes: Sequence[Outcome]) -> None:
+        async with self._database.transaction() as tx:
+            rows = await store.settle(tx, outcomes, self._holder)
+            facts.record(tx, rows)
+            channels = {row.id: row.channel for row in rows}
+            bounced = {o.bounced: channels[o.message_id] for o in outcomes if o.bounced and o.message_id in channels}
+            if bounced:
+                await suppressions.bounced(tx, bounced)
 
     async def renew(self) -> None:
         """Prolong the leases after a while, so that a slow provider does not have its messages sent twice."""
@@ -165,7 +206,7 @@ class PostRoom:
         self._open = False
         await self.flush()
         async with self._database.transaction() as tx:
-            await store.release(tx, self._holder)
+            await store.release(tx, self._holder, list(self._leased_until.keys() - self._in_hand))
 
     def _has_room(self) -> bool:
         """Tell whether claiming is worth its statement: a few at a time would cost one each."""
@@ -174,13 +215,20 @@ class PostRoom:
     def _lease_end(self) -> float:
         return time.monotonic() + self._lease.total_seconds()
 
+    def _let_go(self, id_: UUID) -> None:
+        self._leased_until.pop(id_, None)
+        self._marketing.discard(id_)
+        self._in_hand.discard(id_)
+
     def _admit(self, messages: Sequence[Message], leased_until: float) -> None:
         for message in messages:
             known = message.id in self._leased_until
             self._leased_until[message.id] = leased_until
             if known:
                 continue
-            if message.email is None:
+            if message.category is Category.MARKETING:
+                self._marketing.add(message.id)
+            if message.is_stranger:
                 self.strangers.put_nowait(message)
             else:
                 self.ready(message)

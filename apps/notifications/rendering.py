@@ -1,11 +1,12 @@
-import html
+"""Fills in templates: sandboxed, HTML escaped, and a variable that is missing is an error."""
+
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
-from importlib import resources
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,22 +14,23 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, get_currency_precision
 from jinja2 import StrictUndefined, Template, TemplateError, pass_context
-from jinja2.loaders import FunctionLoader
+from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
-_TEMPLATES: Final = resources.files("apps.notifications") / "templates"
-_DEFAULT_LANGUAGE: Final = "en"
+from apps.notifications.inlining import inline
+from apps.notifications.sources import Source
+
+DEFAULT_LANGUAGE: Final = "en"
 _MAX_SUBJECT: Final = 200
+# Parts are rendered in one go and taken apart again; no data can guess what lies between them.
+_BETWEEN: Final = secrets.token_hex(16)
 # CLDR asks for a space between a currency's letters and its figures; Babel leaves it out.
 _LETTER_BEFORE_DIGIT: Final = re.compile(r"(?<=[A-Za-z])(?=\d)")
-
-
-class UnknownTemplateError(Exception):
-    """There is no template of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"There is no template {name!r}; there are: {', '.join(sorted(languages()))}.")
+_GAPS: Final = re.compile(r"\n{3,}")
+_TROUBLE: Final = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+GIVEN: Final = frozenset({"name", "locale", "timezone", "language", "unsubscribe_url"})
+"""What every template may use without being told."""
 
 
 class RenderingError(Exception):
@@ -36,54 +38,81 @@ class RenderingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
-    """What goes out."""
+class Rendered:
+    """What goes out; text messages have no subject, and nothing but mail has HTML."""
 
     subject: str
     html: str
+    text: str
 
 
-@cache
-def languages() -> dict[str, frozenset[str]]:
-    """Return the languages of each template, by its name."""
-    folders = [folder for folder in _TEMPLATES.iterdir() if folder.is_dir()]
-    return {folder.name: frozenset(file.name.split(".")[0] for file in folder.iterdir()) for folder in folders}
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A template ready to be filled in, over and over; `label` names it in complaints."""
+
+    label: str
+    template: Template
+    language: str
+    version: int = 0
+
+    def render(self, locale: str | None, timezone: str | None, data: Mapping[str, Any]) -> Rendered:
+        """Fill it in; raise RenderingError where that cannot be, naming the variable that is missing."""
+        place = place_of(locale, self.language)
+        variables = {**data, "locale": place, "timezone": timezone, "language": self.language}
+        try:
+            subject, html, text = self.template.render(variables).split(_BETWEEN)
+        except _TROUBLE as error:
+            raise RenderingError(f"template {self.label}: {error}") from error
+        return Rendered(_one_line(subject), html, _GAPS.sub("\n\n", text).strip())
 
 
-def render(name: str, locale: str | None, timezone: str | None, data: Mapping[str, Any]) -> Mail:
-    """Fill in the template *name*; raise UnknownTemplateError, or RenderingError where a variable is missing."""
-    place = _place(name, locale)
-    template = _environment().get_template(f"{name}/{place.language}.html.j2")
-    variables = {**data, "locale": place, "timezone": timezone, "language": place.language}
+def compiled(label: str, language: str, source: Source, version: int = 0) -> Compiled:
+    """Compile *source* with its styles inlined; raise RenderingError where it does not read as a template."""
+    page = inline(source.html) if source.html else ""
+    whole = (
+        f"{{% autoescape false %}}{source.subject}{{% endautoescape %}}{_BETWEEN}{page}{_BETWEEN}"
+        f"{{% autoescape false %}}{source.text}{{% endautoescape %}}"
+    )
     try:
-        subject = _subject(template, variables)
-        return Mail(subject, template.render(variables))
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise RenderingError(f"template {name}/{place.language}: {error}") from error
+        return Compiled(label, _environment().from_string(whole), language, version)
+    except TemplateError as error:
+        raise RenderingError(f"template {label}: {error}") from error
 
 
-def _subject(template: Template, variables: dict[str, Any]) -> str:
-    """Return the page's title as plain text on one line: a line break would begin a header of its own."""
-    title = "".join(template.blocks["title"](template.new_context(variables)))
-    plain = html.unescape(title)
-    if not plain.isprintable():
-        plain = "".join(character if character.isprintable() else " " for character in plain)
-    return " ".join(plain.split())[:_MAX_SUBJECT]
+def variables_of(source: Source) -> frozenset[str]:
+    """Return the variables that *source* asks of its data; RenderingError names the part that does not read."""
+    names: set[str] = set()
+    for part, text in (("subject", source.subject), ("html", source.html), ("text", source.text)):
+        try:
+            names |= find_undeclared_variables(_environment().parse(text))
+        except TemplateError as error:
+            raise RenderingError(f"{part}: {error}") from error
+    return frozenset(names) - GIVEN
+
+
+def _one_line(subject: str) -> str:
+    """Return plain text on one line: a line break would begin a header of its own."""
+    if not subject.isprintable():
+        subject = "".join(character if character.isprintable() else " " for character in subject)
+    return " ".join(subject.split())[:_MAX_SUBJECT]
 
 
 @lru_cache(maxsize=512)
-def _place(name: str, locale: str | None) -> Locale:
-    """Return the closest locale whose language *name* is written in: figures and words must not disagree."""
-    if name not in languages():
-        raise UnknownTemplateError(name)
-    for candidate in (locale, (locale or "").replace("_", "-").split("-")[0]):
-        try:
-            parsed = Locale.parse((candidate or "").replace("_", "-"), sep="-")
-        except (ValueError, UnknownLocaleError):
-            continue
-        if parsed.language in languages()[name]:
-            return parsed
-    return Locale(_DEFAULT_LANGUAGE)
+def parsed(locale: str | None) -> Locale | None:
+    """Return the locale that *locale* names, or None."""
+    try:
+        return Locale.parse((locale or "").replace("_", "-"), sep="-")
+    except (ValueError, UnknownLocaleError):
+        return None
+
+
+@lru_cache(maxsize=512)
+def place_of(locale: str | None, language: str) -> Locale:
+    """Return the reader's locale where it is of *language*: figures and words must not disagree."""
+    wanted = parsed(locale)
+    if wanted and wanted.language == language:
+        return wanted
+    return parsed(language) or Locale(DEFAULT_LANGUAGE)
 
 
 @lru_cache(maxsize=4_096)
@@ -93,7 +122,8 @@ def _money(amount: int, currency: str, locale: Locale) -> str:
 
 
 @lru_cache(maxsize=512)
-def _zone(name: str | None) -> ZoneInfo:
+def zone_of(name: str | None) -> ZoneInfo:
+    """Return the zone *name*, UTC where there is none."""
     try:
         return ZoneInfo(name or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
@@ -107,27 +137,22 @@ def _as_money(context: Context, value: Mapping[str, Any]) -> str:
 
 @pass_context
 def _as_date(context: Context, value: str) -> str:
-    local = datetime.fromisoformat(str(value)).astimezone(_zone(context["timezone"]))
+    local = datetime.fromisoformat(str(value)).astimezone(zone_of(context["timezone"]))
     return format_date(local, format="long", locale=context["locale"])
 
 
 @pass_context
 def _as_time(context: Context, value: str) -> str:
-    local = datetime.fromisoformat(str(value)).astimezone(_zone(context["timezone"]))
+    local = datetime.fromisoformat(str(value)).astimezone(zone_of(context["timezone"]))
     return format_datetime(local, format="medium", locale=context["locale"]) + f" {local.tzname()}"
-
-
-def _load(name: str) -> str | None:
-    file = _TEMPLATES / name
-    return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 @cache
 def _environment() -> SandboxedEnvironment:
-    """Return the one environment: what is compiled once stays, since the files come with the code."""
-    environment = SandboxedEnvironment(
-        loader=FunctionLoader(_load), autoescape=True, undefined=StrictUndefined, auto_reload=False, trim_blocks=True
-    )
+    """Return the one environment; it loads nothing, so that a template cannot include a file."""
+    environment = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, cache_size=0)
     filters: dict[str, Any] = {"money": _as_money, "date": _as_date, "time": _as_time}
     environment.filters.update(filters)
+    # a range of a billion rounds would hold up every mail behind it
+    environment.globals.clear()
     return environment

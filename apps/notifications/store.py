@@ -1,83 +1,119 @@
-"""Every query; one statement a batch, keys in sorted order."""
+"""The queries about messages; one statement a batch, keys in sorted order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from uuid_utils.compat import uuid7
 
 from apps.chassis.codec import Codec
 from apps.chassis.hot import Hot
-from apps.contracts.users import Contact
-from apps.notifications.domain import PRIORITIES, Category, Outcome
+from apps.notifications.domain import CODES, PRIORITIES, Category, Outcome
 from apps.notifications.letters import Letter
+from apps.notifications.messages import Message, context_of, message_of
+from apps.notifications.sources import Channel
 
 # How long the queue may take to bring a message before the sweeper fetches it.
 GRACE = timedelta(seconds=30)
+_A_DAY = timedelta(days=1)
 
 _ADD = Hot("""
-INSERT INTO messages (id, dedup_key, user_id, email, locale, category, priority, template, data, sealed, due_at)
-SELECT id, dedup_key, user_id, email, locale, category, priority, template, data, nullif(sealed, ''),
+INSERT INTO messages
+    (id, dedup_key, user_id, email, phone, locale, category, priority, channel, template, data, sealed, due_at)
+SELECT id, dedup_key, user_id, email, phone, locale, category, priority, channel, template, data, nullif(sealed, ''),
        coalesce(not_before, now() + :grace)
 FROM unnest(
     CAST(:ids AS uuid[]), CAST(:dedup_keys AS uuid[]), CAST(:user_ids AS uuid[]), CAST(:emails AS text[]),
-    CAST(:locales AS text[]), CAST(:categories AS text[]), CAST(:priorities AS smallint[]), CAST(:templates AS text[]),
-    CAST(:data AS jsonb[]), CAST(:sealed AS bytea[]), CAST(:not_before AS timestamptz[])
-) AS letter (id, dedup_key, user_id, email, locale, category, priority, template, data, sealed, not_before)
+    CAST(:phones AS text[]), CAST(:locales AS text[]), CAST(:categories AS text[]), CAST(:priorities AS smallint[]),
+    CAST(:channels AS text[]), CAST(:templates AS text[]), CAST(:data AS jsonb[]), CAST(:sealed AS bytea[]),
+    CAST(:not_before AS timestamptz[])
+) AS letter
+    (id, dedup_key, user_id, email, phone, locale, category, priority, channel, template, data, sealed, not_before)
 ON CONFLICT (dedup_key) DO NOTHING
 RETURNING id, dedup_key
 """)
 _FIND = Hot("SELECT id FROM messages WHERE dedup_key = :key")
+# `lost`: whoever held it before had begun a call and did not live to write down its outcome, or noted its loss.
 _CLAIM = """
 WITH chosen AS ({chosen} FOR UPDATE SKIP LOCKED),
 taken AS (
-    UPDATE messages SET state = 'sending', holder = :holder, due_at = now() + :lease, attempts = attempts + 1
+    UPDATE messages SET state = 'sending', holder = :holder, due_at = now() + :lease, attempts = attempts + 1,
+        started_at = NULL, first_tried_at = coalesce(first_tried_at, now())
     FROM chosen WHERE messages.id = chosen.id
-    RETURNING messages.*
+    RETURNING messages.*, chosen.lost
+),
+reached AS (
+    SELECT taken.*, contacts.user_id IS NOT NULL AS known, contacts.name, preferences.open,
+        preferences.quiet_from, preferences.quiet_to,
+        coalesce(taken.locale, preferences.locale, contacts.locale) AS place,
+        coalesce(preferences.timezone, contacts.timezone) AS timezone,
+        CASE taken.channel
+            WHEN 'email' THEN coalesce(taken.email, contacts.email)
+            WHEN 'sms' THEN coalesce(taken.phone, contacts.phone)
+            ELSE coalesce(preferences.device, CAST(taken.user_id AS text)) END AS address
+    FROM taken LEFT JOIN contacts USING (user_id) LEFT JOIN preferences USING (user_id)
 )
-SELECT taken.id, taken.user_id, coalesce(taken.email, contacts.email) AS email, contacts.name,
-       coalesce(taken.locale, contacts.locale) AS locale, contacts.timezone, taken.category, taken.priority,
-       taken.template, taken.data, taken.sealed, taken.attempts, taken.created_at
-FROM taken LEFT JOIN contacts USING (user_id) ORDER BY taken.priority, taken.id
+SELECT id, user_id, channel, address, known, name, place AS locale, timezone, quiet_from, quiet_to,
+    coalesce(category || '/' || channel <> ALL(open), false) AS declined,
+    EXISTS (
+        SELECT FROM suppressions s WHERE s.channel = reached.channel AND s.address = lower(reached.address)
+            AND s.scope IN ('all', reached.category) AND s.since IS NOT NULL) AS suppressed,
+    CASE WHEN category = 'marketing' THEN (
+        SELECT count(*) FROM messages m WHERE m.user_id = reached.user_id AND m.id > :day_ago
+            AND m.category = 'marketing' AND m.state = 'delivered' AND m.id <> reached.id) ELSE 0 END AS recent,
+    lost, category, priority, template, campaign_id, data, sealed, attempts, first_tried_at
+FROM reached ORDER BY priority, id
 """
+_LOST = "(state = 'unknown' OR (state = 'sending' AND started_at IS NOT NULL)) AS lost"
 _CLAIM_BROUGHT = Hot(
     _CLAIM.format(
-        chosen="SELECT id FROM messages WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'queued' ORDER BY id"
+        chosen=f"SELECT id, {_LOST} FROM messages "  # noqa: S608  # our own words
+        "WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'queued' AND due_at < 'infinity' ORDER BY id"
     )
 )
-_CLAIM_DUE = Hot(_CLAIM.format(chosen="SELECT id FROM messages WHERE due_at <= now() ORDER BY due_at LIMIT :limit"))
+_DUE = (
+    f"SELECT id, {_LOST} FROM messages "  # noqa: S608  # our own words
+    "WHERE due_at <= now() AND category {which} ORDER BY due_at LIMIT :limit"
+)
+_CLAIM_DUE = Hot(_CLAIM.format(chosen=_DUE.format(which="<> 'marketing'")))
+_CLAIM_DUE_MARKETING = Hot(_CLAIM.format(chosen=_DUE.format(which="= 'marketing'")))
+_START = Hot(
+    "UPDATE messages SET started_at = now() "
+    "WHERE id = ANY(CAST(:ids AS uuid[])) AND holder = :holder AND state = 'sending' RETURNING id"
+)
 _RENEW = Hot(
     "UPDATE messages SET due_at = now() + :lease "
     "WHERE id = ANY(CAST(:ids AS uuid[])) AND holder = :holder AND state = 'sending' RETURNING id"
 )
-_RELEASE = Hot("UPDATE messages SET due_at = now() WHERE holder = :holder AND state = 'sending'")
+# What was not begun has no outcome to wait for; what was begun and not heard of has, whoever takes it up.
+_RELEASE = Hot("""
+UPDATE messages SET due_at = now(), started_at = CASE WHEN id = ANY(CAST(:idle AS uuid[])) THEN NULL ELSE started_at END
+WHERE holder = :holder AND state = 'sending'
+""")
 # A delivered mail is delivered whoever holds the row by now; any other outcome is the present holder's to state.
-# What a security mail said (a token) has no further use once it is sent or given up.
+# What a security mail said has no further use once it is sent, a code not even once it is given up. A deferral was no
+# attempt.
 _SETTLE = Hot("""
 UPDATE messages SET
-    state = outcome.state, reason = outcome.reason, due_at = outcome.due_at, holder = NULL,
+    state = outcome.state, reason = outcome.reason, due_at = outcome.due_at, holder = NULL, started_at = NULL,
+    provider = coalesce(outcome.provider, messages.provider),
+    attempts = attempts - CASE WHEN outcome.state = 'queued' THEN 1 ELSE 0 END,
+    first_tried_at = CASE WHEN outcome.state <> 'queued' THEN first_tried_at END,
+    facts = facts + CASE WHEN outcome.state IN ('delivered', 'failed') THEN 1 ELSE 0 END,
     delivered_at = CASE WHEN outcome.state = 'delivered' THEN now() END,
-    data = CASE WHEN outcome.due_at IS NULL AND category = 'security' THEN '{}' ELSE data END,
-    sealed = CASE WHEN outcome.due_at IS NOT NULL THEN sealed END
+    failed_at = CASE WHEN outcome.state = 'failed' THEN now() END,
+    data = CASE WHEN outcome.state IN ('delivered', 'skipped') AND category = 'security' THEN '{}' ELSE data END,
+    sealed = CASE WHEN outcome.state NOT IN ('delivered', 'skipped')
+        AND NOT (outcome.state = 'failed' AND template = ANY(:codes)) THEN sealed END
 FROM unnest(
-    CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:due AS timestamptz[])
-) AS outcome (id, state, reason, due_at)
+    CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:due AS timestamptz[]),
+    CAST(:providers AS text[])
+) AS outcome (id, state, reason, due_at, provider)
 WHERE messages.id = outcome.id AND messages.state <> 'delivered'
   AND (messages.holder = :holder OR outcome.state = 'delivered')
-""")
-_KEEP_CONTACTS = Hot("""
-INSERT INTO contacts (user_id, email, name, phone, locale, timezone, sequence)
-SELECT * FROM unnest(
-    CAST(:user_ids AS uuid[]), CAST(:emails AS text[]), CAST(:names AS text[]), CAST(:phones AS text[]),
-    CAST(:locales AS text[]), CAST(:timezones AS text[]), CAST(:sequences AS bigint[])
-)
-ON CONFLICT (user_id) DO UPDATE SET email = excluded.email, name = excluded.name, phone = excluded.phone,
-    locale = excluded.locale, timezone = excluded.timezone, sequence = excluded.sequence
-WHERE contacts.sequence < excluded.sequence
+RETURNING messages.id, user_id, template, category, channel, campaign_id, facts, messages.state, messages.reason
 """)
 _LIST = Hot("""
 SELECT id, category, template, channel, state AS status, created_at, delivered_at FROM messages
@@ -85,27 +121,8 @@ WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A claimed message; `email` is None while its contact is unknown, and what is `sealed` is not in `data`."""
-
-    id: UUID
-    user_id: UUID | None
-    email: str | None
-    name: str | None
-    locale: str | None
-    timezone: str | None
-    category: Category
-    priority: int
-    template: str
-    data: dict[str, Any]
-    sealed: bytes | None
-    attempts: int
-    created_at: datetime
-
-
 async def add(tx: AsyncSession, letters: Sequence[Letter]) -> dict[UUID, UUID]:
-    """Queue what was not queued before; return the new ids by de-duplication key."""
+    """Queue what was not queued before, each letter by the first of its channels; return new ids by key."""
     ordered = sorted({letter.dedup_key: letter for letter in letters}.values(), key=lambda letter: letter.dedup_key)
     ids = [uuid7() for _ in ordered]
     secret = [letter.category is Category.SECURITY for letter in ordered]
@@ -116,13 +133,15 @@ async def add(tx: AsyncSession, letters: Sequence[Letter]) -> dict[UUID, UUID]:
         dedup_keys=[letter.dedup_key for letter in ordered],
         user_ids=[letter.user_id for letter in ordered],
         emails=[letter.email for letter in ordered],
+        phones=[letter.phone for letter in ordered],
         locales=[letter.locale for letter in ordered],
         categories=[letter.category.value for letter in ordered],
         priorities=[PRIORITIES[letter.category] for letter in ordered],
+        channels=[(letter.channels or (Channel.EMAIL,))[0].value for letter in ordered],
         templates=[letter.template for letter in ordered],
         data=["{}" if hide else letter.data for letter, hide in zip(ordered, secret, strict=True)],
         sealed=[
-            codec.seal(letter.data.encode(), _context(id_)) if hide else b""
+            codec.seal(letter.data.encode(), context_of(id_)) if hide else b""
             for id_, letter, hide in zip(ids, ordered, secret, strict=True)
         ],
         not_before=[letter.not_before for letter in ordered],
@@ -142,12 +161,22 @@ async def claim(
     tx: AsyncSession | AsyncConnection, ids: Sequence[UUID], holder: str, lease: timedelta
 ) -> list[Message]:
     """Take the messages that the queue brought and nobody has taken."""
-    return [_message(row) for row in await _CLAIM_BROUGHT.run(tx, ids=sorted(ids), holder=holder, lease=lease)]
+    rows = await _CLAIM_BROUGHT.run(tx, ids=sorted(ids), holder=holder, lease=lease, day_ago=_day_ago())
+    return [message_of(row) for row in rows]
 
 
-async def claim_due(tx: AsyncSession, limit: int, holder: str, lease: timedelta) -> list[Message]:
+async def claim_due(
+    tx: AsyncSession | AsyncConnection, limit: int, holder: str, lease: timedelta, *, marketing: bool = False
+) -> list[Message]:
     """Take at most *limit* messages that the queue did not bring, a silent sender left, or a retry is due for."""
-    return [_message(row) for row in await _CLAIM_DUE.run(tx, limit=limit, holder=holder, lease=lease)]
+    due = _CLAIM_DUE_MARKETING if marketing else _CLAIM_DUE
+    rows = await due.run(tx, limit=limit, holder=holder, lease=lease, day_ago=_day_ago())
+    return [message_of(row) for row in rows]
+
+
+async def start(tx: AsyncSession | AsyncConnection, ids: Sequence[UUID], holder: str) -> set[UUID]:
+    """Note that *ids* are about to be handed to a provider; return those that are still the holder's."""
+    return {row.id for row in await _START.run(tx, ids=sorted(ids), holder=holder)}
 
 
 async def renew(tx: AsyncSession, ids: Sequence[UUID], holder: str, lease: timedelta) -> set[UUID]:
@@ -155,36 +184,22 @@ async def renew(tx: AsyncSession, ids: Sequence[UUID], holder: str, lease: timed
     return {row.id for row in await _RENEW.run(tx, ids=sorted(ids), holder=holder, lease=lease)}
 
 
-async def release(tx: AsyncSession, holder: str) -> None:
-    """Make all that *holder* has claimed due at once."""
-    await _RELEASE.run(tx, holder=holder)
+async def release(tx: AsyncSession, holder: str, idle: Sequence[UUID] = ()) -> None:
+    """Make all that *holder* has claimed due at once; no call was begun for those that are *idle*."""
+    await _RELEASE.run(tx, holder=holder, idle=list(idle))
 
 
-async def settle(tx: AsyncSession | AsyncConnection, outcomes: Sequence[Outcome], holder: str) -> None:
-    """Write down what became of messages."""
-    await _SETTLE.run(
+async def settle(tx: AsyncSession | AsyncConnection, outcomes: Sequence[Outcome], holder: str) -> list[Any]:
+    """Write down what became of messages; return the rows that this changed."""
+    return await _SETTLE.run(
         tx,
         ids=[outcome.message_id for outcome in outcomes],
         states=[outcome.state.value for outcome in outcomes],
         reasons=[_storable(outcome.reason) for outcome in outcomes],
         due=[outcome.due_at for outcome in outcomes],
+        providers=[outcome.provider for outcome in outcomes],
+        codes=CODES,
         holder=holder,
-    )
-
-
-async def keep_contacts(tx: AsyncSession, contacts: Sequence[Contact]) -> None:
-    """Keep the newest of each person's contacts, whatever the order they come in."""
-    newest = {contact.user_id: contact for contact in sorted(contacts, key=lambda contact: contact.sequence)}
-    ordered = [newest[user_id] for user_id in sorted(newest)]
-    await _KEEP_CONTACTS.run(
-        tx,
-        user_ids=[contact.user_id for contact in ordered],
-        emails=[contact.email for contact in ordered],
-        names=[contact.name for contact in ordered],
-        phones=[contact.phone for contact in ordered],
-        locales=[contact.locale for contact in ordered],
-        timezones=[contact.timezone for contact in ordered],
-        sequences=[contact.sequence for contact in ordered],
     )
 
 
@@ -198,28 +213,7 @@ def _storable(reason: str | None) -> str | None:
     return reason and reason.encode(errors="replace").decode().replace("\x00", "?")
 
 
-def _message(row: Any) -> Message:
-    return Message(**row._asdict() | {"category": Category(row.category)})
-
-
-def contents(message: Message, codec: Codec) -> dict[str, Any]:
-    """Return what its template asks for; ValueError where that was sealed under another key, or altered."""
-    if message.sealed is None:
-        return message.data
-    opened: dict[str, Any] = orjson.loads(codec.open(message.sealed, _context(message.id)))
-    return opened
-
-
-def _context(id_: UUID) -> str:
-    return f"messages:{id_}"
-
-
-def addressed(message: Message, contact: Contact) -> Message:
-    """Return *message* as it goes to *contact*."""
-    return replace(
-        message,
-        email=contact.email,
-        name=contact.name,
-        locale=message.locale or contact.locale,
-        timezone=contact.timezone,
-    )
+def _day_ago() -> UUID:
+    """Return an id above all that were given more than a day ago: they begin with their time."""
+    milliseconds = int((datetime.now(UTC) - _A_DAY).timestamp() * 1000)
+    return UUID(int=milliseconds << 80)

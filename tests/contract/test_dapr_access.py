@@ -33,7 +33,8 @@ GET /preferences | PUT /preferences | GET /notifications | GET /unsubscribe | PO
 POST /undelivered/{ID}/redeliver | POST /undelivered/redeliver | DELETE /undelivered/{ID} | GET /templates
 GET /templates/order-paid/email/de | PUT /templates/order-paid/email/de | POST /templates/order-paid/email/de/preview
 POST /campaigns | GET /campaigns/{ID} | POST /campaigns/{ID}/pause | POST /campaigns/{ID}/resume
-POST /campaigns/{ID}/cancel
+POST /campaigns/{ID}/cancel | POST /campaigns/{ID}/start | POST /campaigns/{ID}/recipients | GET /campaigns
+GET /undelivered/{ID} | POST /receipts/mail-provider
 """,
 }
 # callee -> its internal calls, each with those who may make it

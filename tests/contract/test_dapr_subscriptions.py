@@ -25,6 +25,13 @@ FACTS = {
         "payment-declined",
         "payment-refunded",
         "security-alert",
+        "user-erased",
+        "password-reset-requested",
+        "order-changed",
+        "order-expired",
+        "order-shipped",
+        "order-delivered",
+        "order-returned",
     },
 }
 QUICK = {"order-placed", "payment-captured", "order-paid", "outgoing-orders", "outgoing-security"}

@@ -33,6 +33,7 @@ MONEY = [
     ("payments", "/payments"),
     ("payments", "/payments/{payment_id}/refunds"),
     ("notifications", "/internal/notifications"),
+    ("notifications", "/campaigns"),
 ]
 
 

@@ -1,6 +1,6 @@
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,13 @@ from sqlalchemy import text
 
 from apps.chassis.app import Chassis
 from apps.chassis.database import Database, engine_for
-from apps.chassis.sidecar import Answer
+from apps.chassis.sidecar import Answer, Document, SidecarError
 from apps.contracts.base import Event, Money
 from apps.contracts.orders import Line, OrderPaid
 from apps.contracts.users import UserChanged
 from apps.notifications import letters, use_cases
-from apps.notifications.app import send
 from apps.notifications.intake import Intake
+from apps.notifications.office import Office, feed, open_office, send
 from apps.notifications.post_room import PostRoom
 from apps.notifications.sealing import Sealer
 from apps.notifications.settings import Settings
@@ -79,7 +79,11 @@ async def until(met: Callable[[], Awaitable[bool]], what: str) -> None:
 class FakeSidecar:
     """Keeps what is sent through it, notes how many calls run at once, and can be told to fail or to hang."""
 
-    sent: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+    sent: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
+    down: dict[str, Exception] = field(default_factory=dict)
+    components: set[str] = field(default_factory=lambda: {"email", "email-2", "sms", "push"})
+    tried: list[str] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=lambda: {"notifications-kek": "a secret"})
     known: dict[UUID, UserChanged] = field(default_factory=dict)
     errors: list[Exception] = field(default_factory=list)
     users_error: Exception | None = None
@@ -90,13 +94,18 @@ class FakeSidecar:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    async def bind(self, name: str, operation: str, data: str, metadata: dict[str, str]) -> bytes:
+    async def bind(self, name: str, operation: str, data: Any, metadata: dict[str, str]) -> bytes:
         assert operation == "create"
+        self.tried.append(name)
         self.running[name] = self.running.get(name, 0) + 1
         self.most_at_once = max(self.most_at_once, self.running[name])
         try:
             await asyncio.sleep(0)
             await self.gate.wait()
+            if name not in self.components:
+                raise SidecarError(f"binding {name}: couldn't find output binding {name}")
+            if name in self.down:
+                raise self.down[name]
             if self.errors:
                 raise self.errors.pop(0)
             self.sent.append((name, metadata, data))
@@ -111,34 +120,78 @@ class FakeSidecar:
         found = self.known.get(UUID(query["id"]))
         return Answer(200, found.model_dump_json().encode()) if found else Answer(404, orjson.dumps({}))
 
+    async def secret(self, name: str) -> str:
+        if name not in self.secrets:
+            raise SidecarError(f"secret {name} cannot be read")
+        return self.secrets[name]
+
     @property
     def recipients(self) -> list[str]:
         return [metadata["emailTo"] for _, metadata, _ in self.sent]
 
 
 @dataclass
+class FakeDocuments:
+    """A state store in memory that can be away."""
+
+    kept: dict[str, bytes] = field(default_factory=dict)
+    ttl_s: int | None = None
+    away: bool = False
+
+    async def put(self, component: str, documents: Mapping[str, bytes], ttl_s: int | None = None) -> None:
+        assert component == "undelivered"
+        if self.away:
+            raise SidecarError("writing to undelivered failed")
+        self.ttl_s = ttl_s
+        self.kept |= documents
+
+    async def read(self, component: str, keys: Sequence[str]) -> dict[str, Document]:
+        assert component == "undelivered"
+        return {key: Document(self.kept[key], "1") for key in keys if key in self.kept}
+
+    async def remove(self, component: str, keys: Sequence[str]) -> None:
+        assert component == "undelivered"
+        for key in keys:
+            self.kept.pop(key, None)
+
+
+@dataclass
 class Process:
     """One running process of the service, without its HTTP side."""
 
-    room: PostRoom
+    office: Office
     intake: Intake
-    task: asyncio.Task[None]
+    tasks: list[asyncio.Task[None]]
+    chassis: Chassis
+
+    @property
+    def room(self) -> PostRoom:
+        return self.office.room
 
     async def stop(self) -> None:
-        self.task.cancel()
-        await asyncio.wait([self.task])
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.wait(self.tasks)
 
 
 @asynccontextmanager
 async def running(
-    database: Database, sidecar: FakeSidecar, *, port: int = 8004, **told: Any
+    database: Database,
+    sidecar: FakeSidecar,
+    *,
+    port: int = 8004,
+    documents: FakeDocuments | None = None,
+    **told: Any,
 ) -> AsyncGenerator[Process]:
     """Run the senders as the app does; stopped in order at the end unless that has happened."""
     settings = Settings.model_validate({"APP_PORT": port, "APP_API_TOKEN": "x" * 16, "lease": LEASE, **told})
     intake = Intake()
-    room = PostRoom(database, intake, holder=settings.holder, lease=settings.lease, capacity=settings.capacity)
-    chassis = cast(Chassis, SimpleNamespace(settings=settings, sidecar=sidecar, database=database, extra=room))
-    process = Process(room, intake, asyncio.create_task(send(chassis)))
+    kept = documents or FakeDocuments()
+    parts = SimpleNamespace(settings=settings, sidecar=sidecar, database=database, documents=kept, extra=None)
+    chassis = cast(Chassis, parts)
+    chassis.extra = await open_office(chassis, intake)
+    tasks = [asyncio.create_task(part(chassis)) for part in (send, feed)]
+    process = Process(chassis.extra, intake, tasks, chassis)
     try:
         yield process
     finally:

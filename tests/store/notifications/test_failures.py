@@ -8,7 +8,7 @@ from apps.chassis.sidecar import SidecarError
 from apps.notifications import store
 from apps.notifications.domain import Category
 from apps.notifications.letters import Letter
-from apps.notifications.rendering import languages
+from apps.notifications.shipped import shipped
 from tests.store.notifications.conftest import (
     FakeSidecar,
     all_in,
@@ -121,7 +121,7 @@ async def test_an_address_that_could_reach_others_is_never_written_to(database: 
 
 async def test_a_message_that_cannot_be_rendered_fails_by_itself(database: Database) -> None:
     user = await customer(database)
-    assert "refund" in languages()
+    assert ("refund", "email", "en") in shipped()
     async with database.transaction() as tx:
         await store.add(tx, [Letter(uuid4(), Category.ORDERS, "refund", "{}", user_id=user)])
     ids = await confirmations(database, [user])
@@ -130,7 +130,7 @@ async def test_a_message_that_cannot_be_rendered_fails_by_itself(database: Datab
         process.intake.bring(ids)
         await all_in(database, "delivered", "failed")
     [reason] = [row["reason"] for row in await rows(database, "SELECT reason FROM messages WHERE state = 'failed'")]
-    assert reason.startswith("template refund/en: ")
+    assert reason.startswith("template refund/email/en: ")
     assert len(sidecar.sent) == 1
 
 

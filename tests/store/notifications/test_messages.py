@@ -11,8 +11,8 @@ from apps.contracts.base import Event
 from apps.contracts.orders import OrderPaid
 from apps.contracts.users import EmailVerificationRequested
 from apps.notifications import letters, store, use_cases
+from apps.notifications.catalogue import Catalogue, UnknownTemplateError
 from apps.notifications.domain import Outcome, State
-from apps.notifications.rendering import UnknownTemplateError
 from apps.notifications.schemas import SendNotification
 from apps.notifications.use_cases import TemplateMismatchError
 from tests.store.notifications.conftest import (
@@ -27,6 +27,7 @@ from tests.store.notifications.conftest import (
 )
 
 TOKEN = "t0k3n"
+CATALOGUE = Catalogue()
 
 
 async def queue(database: Database, events: list[OrderPaid]) -> None:
@@ -122,7 +123,7 @@ def verification_requested() -> EmailVerificationRequested:
 async def test_a_token_outlives_neither_its_delivery_nor_its_failure(database: Database, end: State) -> None:
     event = verification_requested()
     async with database.transaction() as tx:
-        await use_cases.queue(tx, [letters.verification(event)], [event])
+        await use_cases.queue(tx, [letters.code(event, "verify-email")], [event])
     [id_] = [row["id"] for row in await rows(database, "SELECT id FROM messages")]
     async with database.transaction() as tx:
         await store.claim(tx, [id_], "holder", LEASE)
@@ -134,7 +135,7 @@ async def test_a_token_outlives_neither_its_delivery_nor_its_failure(database: D
 async def test_a_token_that_waits_to_be_sent_stands_nowhere_in_clear(database: Database) -> None:
     event = verification_requested()
     async with database.transaction() as tx:
-        await use_cases.queue(tx, [letters.verification(event)], [event])
+        await use_cases.queue(tx, [letters.code(event, "verify-email")], [event])
     stored = str(await rows(database, "SELECT messages::text FROM messages UNION ALL SELECT outbox::text FROM outbox"))
     assert TOKEN not in stored
     assert TOKEN.encode().hex() not in stored
@@ -143,7 +144,7 @@ async def test_a_token_that_waits_to_be_sent_stands_nowhere_in_clear(database: D
 async def test_what_is_sealed_is_read_again_when_it_is_sent(database: Database) -> None:
     event = verification_requested()
     async with database.transaction() as tx:
-        await use_cases.queue(tx, [letters.verification(event)], [event])
+        await use_cases.queue(tx, [letters.code(event, "verify-email")], [event])
     await execute(database, "UPDATE messages SET due_at = now()")
     sidecar = FakeSidecar()
     async with running(database, sidecar):
@@ -164,24 +165,24 @@ def command(**changes: object) -> SendNotification:
 
 async def test_what_another_service_asks_for_twice_under_one_key_is_one_message(database: Database) -> None:
     async with database.transaction() as tx:
-        first = await use_cases.accept(tx, "app:orders", command(dedup_key="once"))
+        first = await use_cases.accept(tx, CATALOGUE, "app:orders", command(dedup_key="once"))
     async with database.transaction() as tx:
-        assert await use_cases.accept(tx, "app:orders", command(dedup_key="once")) == first
-        assert await use_cases.accept(tx, "app:orders", command()) != first
+        assert await use_cases.accept(tx, CATALOGUE, "app:orders", command(dedup_key="once")) == first
+        assert await use_cases.accept(tx, CATALOGUE, "app:orders", command()) != first
     assert len(await states(database)) == 2
 
 
 async def test_two_services_that_chose_the_same_key_mean_two_messages(database: Database) -> None:
     async with database.transaction() as tx:
-        first = await use_cases.accept(tx, "app:orders", command(dedup_key="once"))
-        assert await use_cases.accept(tx, "app:payments", command(dedup_key="once")) != first
+        first = await use_cases.accept(tx, CATALOGUE, "app:orders", command(dedup_key="once"))
+        assert await use_cases.accept(tx, CATALOGUE, "app:payments", command(dedup_key="once")) != first
     assert len(await states(database)) == 2
 
 
 async def test_a_message_for_later_is_not_sent_before(database: Database) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     async with database.transaction() as tx:
-        await use_cases.accept(tx, "app:orders", command(not_before=later))
+        await use_cases.accept(tx, CATALOGUE, "app:orders", command(not_before=later))
     assert await rows(database, "SELECT id FROM outbox") == []
     assert [row["due_at"] for row in await rows(database, "SELECT due_at FROM messages")] == [later]
 
@@ -189,9 +190,9 @@ async def test_a_message_for_later_is_not_sent_before(database: Database) -> Non
 async def test_data_that_does_not_fit_its_template_is_refused_at_once(database: Database) -> None:
     async with database.transaction() as tx:
         with pytest.raises(TemplateMismatchError, match="happened_at"):
-            await use_cases.accept(tx, "app:orders", command(data={"kind": "refresh_token_reused"}))
+            await use_cases.accept(tx, CATALOGUE, "app:orders", command(data={"kind": "refresh_token_reused"}))
         with pytest.raises(UnknownTemplateError):
-            await use_cases.accept(tx, "app:orders", command(template="birthday"))
+            await use_cases.accept(tx, CATALOGUE, "app:orders", command(template="birthday"))
     assert await states(database) == []
 
 

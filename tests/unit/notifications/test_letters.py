@@ -3,9 +3,10 @@ from uuid import UUID
 
 from apps.contracts.base import Money
 from apps.contracts.orders import OrderCancelled
-from apps.contracts.users import EmailVerificationRequested, SecurityAlert
+from apps.contracts.users import EmailVerificationRequested, PasswordResetRequested, SecurityAlert
 from apps.notifications import letters
 from apps.notifications.domain import Category
+from apps.notifications.sources import Channel
 
 USER = UUID(int=7)
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -37,9 +38,24 @@ def test_another_fact_or_another_template_is_another_letter() -> None:
 
 def test_a_code_goes_to_the_address_it_is_to_prove() -> None:
     fields = {"user_id": USER, "sequence": 1, "email": "new@example.org", "locale": "de", "token": "t0k3n"}
-    letter = letters.verification(EmailVerificationRequested.model_validate({**fields, "expires_at": NOW}))
+    letter = letters.code(EmailVerificationRequested.model_validate({**fields, "expires_at": NOW}), "verify-email")
     assert (letter.email, letter.locale, letter.category) == ("new@example.org", "de", Category.SECURITY)
     assert "t0k3n" in letter.data
+    # wherever its owner wants to be told of other things
+    assert letter.channels == (Channel.EMAIL,)
+
+
+def test_a_code_for_a_password_goes_to_the_address_of_the_account_alone() -> None:
+    fields = {"user_id": USER, "sequence": 1, "email": "ann@example.org", "locale": "de", "token": "t0k3n"}
+    event = PasswordResetRequested.model_validate({**fields, "expires_at": NOW})
+    letter = letters.code(event, "password-reset")
+    assert (letter.template, letter.email, letter.channels) == ("password-reset", "ann@example.org", (Channel.EMAIL,))
+
+
+def test_an_alert_about_a_changed_address_goes_to_the_one_before() -> None:
+    event = SecurityAlert(user_id=USER, sequence=1, kind="email_changed", email="old@example.org", happened_at=NOW)
+    letter = letters.alert(event)
+    assert (letter.email, letter.channels) == ("old@example.org", (Channel.EMAIL,))
 
 
 def test_an_alert_goes_to_the_address_we_know() -> None:
