@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stack.cache import cache_root
 from stack.runtime_build import SOURCE, build, pins
 from stack.watched import Progress, to_stderr
 
@@ -47,6 +48,11 @@ def find_installed(progress: Progress = to_stderr) -> Runtime | None:
         else:
             return Runtime(daprd, sentry, version, f"installed in {folder}")
     return None
+
+
+def is_ours(daprd: Path) -> bool:
+    """Tell whether *daprd* was built here, with the bindings of our own that an installed one lacks."""
+    return daprd.is_relative_to(cache_root() / "runtime")
 
 
 def version_of(daprd: Path) -> str | None:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from stack import environment, sentry, tokens
+from stack import environment, runtime, sentry, tokens
 from stack.home import Home
 from stack.program import Check, Program
 from stack.topology import App, Topology
@@ -50,6 +50,8 @@ class Services:
             "DAPR_HTTP_PORT": str(self._port(app.dapr_http_port, number)),
             "DAPR_GRPC_PORT": str(self._port(app.dapr_grpc_port, number)),
         }
+        if runtime.is_ours(self._daprd):
+            env["SIDECART_RUNTIME"] = "ours"
         if app.app_port is not None or self._guests:
             # The system's own bare sidecar, the public door, asks for no token: its configuration says what it opens.
             env["DAPR_API_TOKEN"] = tokens.for_sidecar(self._secrets, app.app_id)

@@ -1,3 +1,4 @@
+import os
 import socket
 from datetime import timedelta
 from typing import Annotated, ClassVar
@@ -6,6 +7,14 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from apps.chassis.settings import ServiceSettings, edge_method_url
+
+# Two components come to the eight connections that our smtp binding keeps.
+_MAILS_AT_ONCE = 4
+
+
+def _runtime_is_ours() -> bool:
+    """Tell whether the sidecar has our own smtp binding; who starts it says so."""
+    return os.environ.get("SIDECART_RUNTIME") == "ours"
 
 
 class Settings(ServiceSettings):
@@ -16,7 +25,7 @@ class Settings(ServiceSettings):
 
     email_lanes: Annotated[tuple[str, ...], NoDecode] = Field(default=("email",), min_length=1)
     """Mail components, comma separated; each is sent through by one task at a time, so more of them are parallelism."""
-    email_at_once: PositiveInt = 1
+    email_at_once: PositiveInt = Field(default_factory=lambda: _MAILS_AT_ONCE if _runtime_is_ours() else 1)
     """Mails at once through each of those: more than one swaps recipients in upstream's smtp, and in no other."""
     email_fallback: str = "email-fallback"
     """The component that mail goes through while the first is in trouble; a profile need not have one."""

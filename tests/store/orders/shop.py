@@ -52,7 +52,7 @@ class Papers:
             raise StoreMissingError(name)
         return self.others.get(name, self.kept)
 
-    async def put_documents(self, store: str, documents: Mapping[str, bytes]) -> None:
+    async def put_documents(self, store: str, documents: Mapping[str, bytes], _ttl_s: int | None = None) -> None:
         self._called()
         self._store(store).update({key: self.form(value) for key, value in documents.items()})
 

@@ -23,7 +23,7 @@ class Stores:
         await self._reach(store)
         return {key: Document(self.kept[store][key], "1") for key in keys if key in self.kept[store]}
 
-    async def put_documents(self, store: str, documents: Mapping[str, bytes]) -> None:
+    async def put_documents(self, store: str, documents: Mapping[str, bytes], _ttl_s: int | None = None) -> None:
         await self._reach(store)
         self.kept[store].update(documents)
 

@@ -31,3 +31,13 @@ def test_a_wrong_value_is_named_in_one_line(
     said = capsys.readouterr().err
     assert "NOTIFICATIONS_CAPACITY" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("runtime", "at_once"), [("ours", 4), ("theirs", 1), (None, 1)])
+def test_only_our_own_binding_is_given_several_mails_at_once(
+    monkeypatch: pytest.MonkeyPatch, runtime: str | None, at_once: int
+) -> None:
+    monkeypatch.delenv("SIDECART_RUNTIME", raising=False)
+    if runtime:
+        monkeypatch.setenv("SIDECART_RUNTIME", runtime)
+    assert Settings.load().email_at_once == at_once

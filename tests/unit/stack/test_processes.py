@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from stack import keeper, launch, logs, plan, postgres, records, secrets_file, topology
+from stack.cache import cache_root
 from stack.errors import StackError
 from stack.home import Home, current_home
 from stack.launch import SETTLED_S, delay, note_start
@@ -20,6 +21,15 @@ from stack.services import Services
 @pytest.fixture
 def services(home: Home) -> Services:
     return Services(home, topology.load(), Path("/opt/daprd"), secrets_file.ensure(home))
+
+
+def test_apps_are_told_whether_their_sidecar_is_one_of_our_own(home: Home, services: Services) -> None:
+    ours = cache_root() / "runtime" / "abc" / "daprd"
+    for daprd, told in ((ours, "ours"), (Path("/opt/daprd"), None)):
+        built = Services(home, topology.load(), daprd, secrets_file.load(home))
+        [app, _] = built.replica(topology.load().services[0])
+        assert app.env.get("SIDECART_RUNTIME") == told
+    assert services
 
 
 def test_crashes_in_a_row_are_spaced_out_and_never_given_up() -> None:
