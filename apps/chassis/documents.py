@@ -83,3 +83,10 @@ class Documents:
         """Read from this component alone; what it lacks is absent."""
         async with self.gates[component].passing():
             return await self._sidecar.get_documents(component, keys)
+
+    async def delete(self, role: str, key: str) -> None:
+        """Remove a document, also from the store that the role had before; one that does not exist is no error."""
+        for component in (role, f"{role}-previous"):
+            async with self.gates[component].passing():
+                with suppress(StoreMissingError):
+                    await self._sidecar.delete_document(component, key)

@@ -191,7 +191,7 @@ class Sidecar:
         try:
             await self._dapr.delete_state(store, key)
         except grpc.RpcError as error:
-            raise SidecarError(f"deleting from {store} failed") from error
+            raise _store_error(f"deleting from {store} failed", error) from error
 
     async def secret(self, name: str) -> str:
         """Return a secret from the `secrets` store; raise SidecarError naming it when it cannot be had."""

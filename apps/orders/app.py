@@ -7,10 +7,11 @@ from apps.orders.subscriptions import handlers
 SERVICE = Service(
     name="orders",
     settings=OrdersSettings,
-    routers=[routes.products, routes.orders, routes.questions],
+    routers=[routes.products, routes.quotes, routes.orders, routes.questions],
     handlers=handlers,
     jobs=jobs.jobs,
     problems=PROBLEMS,
     prepare=running.begin,
+    background=[running.watch_replica, running.watch_orders],
     document_keys={details.STORE: details.keys_after},
 )

@@ -1,19 +1,23 @@
 """An order that hears nothing of its payment asks: its own fact or the answer may have been lost on the way."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from apps.chassis import outbox
 from apps.chassis.app import Chassis
 from apps.chassis.telemetry import log
 from apps.contracts.orders import OrderPlaced
-from apps.contracts.payments import PaymentCaptured, PaymentDeclined
+from apps.contracts.payments import PaymentAuthorised, PaymentCaptured, PaymentDeclined
 from apps.orders import clients, details, facts, store
 from apps.orders.clients import PaymentState
 from apps.orders.details import Reference
-from apps.orders.domain import PaymentStatus
+from apps.orders.states import PaymentStatus
 from apps.orders.tables import Order
 
 _DECLINED = "requires_payment_method"
+_HELD = "requires_capture"
+_SETTLED = "succeeded"
+_UNKNOWN = "unknown"
 
 
 async def ask_about_waiting(chassis: Chassis) -> None:
@@ -56,33 +60,61 @@ async def _tell_again(chassis: Chassis, order: Order) -> None:
 
 
 async def _settle(chassis: Chassis, order: Order, state: PaymentState) -> None:
+    """Take what payments answers as the fact that was lost."""
     async with chassis.database.transaction() as tx:
-        if state.captured.amount:
+        if _all_settled(order, state):
+            await facts.settled(tx, _captured(order, state))
+        elif _misses_change(order, state):
+            await facts.tell_change_again(tx, order.id)
+        elif state.captured.amount > (order.captured or 0):
             await facts.captured(tx, [_captured(order, state)])
+        elif state.status == _HELD:
+            await facts.authorised(tx, [_authorised(order, state)])
         elif state.status == _DECLINED:
             await facts.declined(tx, [_declined(order, state)])
+        elif state.status == _UNKNOWN:
+            await facts.unknown(tx, order.id)
+
+
+def _all_settled(order: Order, state: PaymentState) -> bool:
+    """Tell whether payments holds just what the order costs, and knows what it costs."""
+    kept = state.captured.amount - (state.refunded.amount if state.refunded else 0)
+    known = state.amount is None or state.amount == order.price
+    return state.status == _SETTLED and known and state.captured.currency == order.currency and kept == order.total
+
+
+def _misses_change(order: Order, state: PaymentState) -> bool:
+    """Tell whether payments goes by a price that an edit has changed since."""
+    return state.amount is not None and state.amount != order.price
+
+
+def _about(order: Order, state: PaymentState) -> dict[str, Any]:
+    return {
+        "sequence": state.sequence,
+        "payment_id": state.payment_id,
+        "order_id": order.id,
+        "customer_id": order.customer_id,
+        "order_number": order.number,
+    }
 
 
 def _captured(order: Order, state: PaymentState) -> PaymentCaptured:
     return PaymentCaptured(
-        sequence=state.sequence,
-        payment_id=state.payment_id,
-        order_id=order.id,
-        customer_id=order.customer_id,
-        order_number=order.number,
-        amount=state.captured,
-        captured_at=datetime.now(UTC),
+        **_about(order, state), amount=state.captured, captured=state.captured, captured_at=datetime.now(UTC)
+    )
+
+
+def _authorised(order: Order, state: PaymentState) -> PaymentAuthorised:
+    return PaymentAuthorised(
+        **_about(order, state), amount=state.amount or order.price, authorised_at=datetime.now(UTC)
     )
 
 
 def _declined(order: Order, state: PaymentState) -> PaymentDeclined:
     return PaymentDeclined(
-        sequence=state.sequence,
-        payment_id=state.payment_id,
-        order_id=order.id,
-        customer_id=order.customer_id,
-        order_number=order.number,
+        **_about(order, state),
         decline_code=state.decline_code or "unknown",
         advice=state.advice or "try another payment method",
+        captured=state.captured,
         declined_at=datetime.now(UTC),
     )

@@ -17,7 +17,7 @@ from apps.chassis.idempotency import IdempotencyKey, Kept, Replayed, in_progress
 from apps.chassis.problems import ProblemError
 from apps.contracts.base import Money
 from apps.contracts.orders import Line, OrderPlaced
-from apps.orders import details, placing, reading
+from apps.orders import details, intents, placing, reading, selling
 from apps.orders.details import Reference
 from apps.orders.domain import NUMBER_BITS, LinesRefusedError, OutOfStockError, number
 from apps.orders.placing import Placement
@@ -50,11 +50,14 @@ async def place(chassis: Chassis, wanted: Sequence[Wanted]) -> list[Outcome]:
     outcomes: dict[UUID, Outcome] = {}
     async with chassis.database.reading() as connection:
         await _refuse(connection, wanted, outcomes)
-    going = [each for each in wanted if each.id not in outcomes]
-    await details.put(chassis.documents, {Reference(each.id, 1): details.of(each.command) for each in going})
-    if going:
-        async with chassis.database.transaction() as tx:
-            outcomes |= await _write(tx, going)
+        going = [each for each in wanted if each.id not in outcomes]
+        if not going:
+            return [outcomes[each.id] for each in wanted]
+        documents = {Reference(each.id, 1): details.of(each.command) for each in going}
+        intent = await intents.announce(connection, documents)
+    await details.put(chassis.documents, documents)
+    async with chassis.database.transaction() as tx:
+        outcomes |= await _write(tx, going, intent)
     return [outcomes[each.id] for each in wanted]
 
 
@@ -69,26 +72,20 @@ async def _refuse(connection: AsyncConnection, wanted: Sequence[Wanted], outcome
                 each.key.answer(row)
             if first.setdefault(each.key.key, each.id) != each.id:
                 raise in_progress()  # told like the rest
-            _check(each.command, listed)
-        except (Replayed, ProblemError, LinesRefusedError) as told:
+            selling.check(each.command.lines, listed)
+            _suffices(each.command, listed)
+        except (Replayed, ProblemError, LinesRefusedError, OutOfStockError) as told:
             outcomes[each.id] = told
 
 
-def _check(command: PlaceOrder, listed: dict[str, Any]) -> None:
-    """Refuse what can never be sold; the stock is a question for later."""
-    refused: list[tuple[str, str]] = []
-    currency: str | None = None
-    for position, line in enumerate(command.lines):
-        product = listed.get(line.sku)
-        if product is None or not product.active:
-            refused.append((f"#/lines/{position}/sku", f"There is no product {line.sku} on sale."))
-        elif product.currency != (currency := currency or product.currency):
-            refused.append((f"#/lines/{position}/sku", f"{line.sku} is priced in another currency than lines above."))
-    if refused:
-        raise LinesRefusedError(refused)
+def _suffices(command: PlaceOrder, listed: dict[str, Any]) -> None:
+    """Refuse what is sold out already: it needs neither a document nor anybody's lock."""
+    short = [line.sku for line in command.lines if not placing.enough(listed[line.sku], line.quantity)]
+    if short:
+        raise OutOfStockError(short)
 
 
-async def _write(tx: AsyncSession, going: Sequence[Wanted]) -> dict[UUID, Outcome]:
+async def _write(tx: AsyncSession, going: Sequence[Wanted], intent: UUID) -> dict[UUID, Outcome]:
     """Decide in the order of arrival over locked stock, then write all that was granted at once."""
     told = await idempotency.begin_many(tx, [each.key for each in going])
     outcomes: dict[UUID, Outcome] = {each.id: told[each.key.key] for each in going if each.key.key in told}
@@ -103,6 +100,8 @@ async def _write(tx: AsyncSession, going: Sequence[Wanted]) -> dict[UUID, Outcom
             granted.append((each, _grant(each, products, left, taken)))
         except OutOfStockError as short:
             outcomes[each.id] = short
+    sold = {wanted.id for wanted, _ in granted}
+    await intents.settle(tx, intent, [Reference(each.id, 1) for each in going if each.id not in sold])
     if granted:
         await placing.take(tx, taken)
         await placing.add(tx, [placement for _, placement in granted])
@@ -113,7 +112,8 @@ async def _write(tx: AsyncSession, going: Sequence[Wanted]) -> dict[UUID, Outcom
 def _grant(wanted: Wanted, products: dict[str, Any], left: dict[str, int | None], taken: Counter[str]) -> Placement:
     """Take what is wanted off what is left, all of it or nothing; raise OutOfStockError naming what is short."""
     lines = wanted.command.lines
-    if short := [line.sku for line in lines if not _enough(products.get(line.sku), left.get(line.sku), line.quantity)]:
+    short = [line.sku for line in lines if not placing.enough(products.get(line.sku), line.quantity, left)]
+    if short:
         raise OutOfStockError(short)
     for line in lines:
         stock = left[line.sku]
@@ -125,10 +125,6 @@ def _grant(wanted: Wanted, products: dict[str, Any], left: dict[str, int | None]
     return Placement(
         wanted.id, name, wanted.customer_id, bought, _total(bought), wanted.at, wanted.actor, wanted.trace_id
     )
-
-
-def _enough(product: Any | None, left: int | None, quantity: int) -> bool:
-    return product is not None and product.active and (left is None or left >= quantity)
 
 
 async def _answer(tx: AsyncSession, granted: Sequence[tuple[Wanted, Placement]]) -> dict[UUID, Outcome]:

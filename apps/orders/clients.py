@@ -16,7 +16,10 @@ class PaymentState(BaseModel):
     payment_id: UUID
     sequence: int
     status: str
+    amount: Money | None = None
+    """What it goes by as the order's price."""
     captured: Money
+    refunded: Money | None = None
     decline_code: str | None
     advice: str | None
 

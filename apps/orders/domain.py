@@ -1,93 +1,25 @@
-"""What an order may become: three axes, each a literal table of what was, what happened and what is."""
+"""What an order may become, and everything that may be wrong with a wish: no I/O."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
+from apps.orders.states import FACTS, RETURNS, OrderStatus, Standing, Trigger
+from apps.orders.transitions import FULFILMENT_TRANSITIONS, INSTEAD, ORDER_TRANSITIONS, PAYMENT_TRANSITIONS, WHY
 
-class OrderStatus(StrEnum):
-    """Where the order as a whole is."""
-
-    PLACED = "placed"
-    PAID = "paid"
-    CANCELLED = "cancelled"
-
-
-class PaymentStatus(StrEnum):
-    """What is known of the money."""
-
-    PENDING = "pending"
-    DECLINED = "declined"
-    CAPTURED = "captured"
-    PARTLY_REFUNDED = "partly_refunded"
-    REFUNDED = "refunded"
-
-
-class FulfilmentStatus(StrEnum):
-    """What has left the house."""
-
-    UNFULFILLED = "unfulfilled"
-
-
-class Trigger(StrEnum):
-    """What happened."""
-
-    PAYMENT_CAPTURED = "payment_captured"
-    PAYMENT_DECLINED = "payment_declined"
-    PAYMENT_PARTLY_REFUNDED = "payment_partly_refunded"
-    PAYMENT_REFUNDED = "payment_refunded"
-    REFUND_FAILED = "refund_failed"
-    CUSTOMER_CANCELLED = "customer_cancelled"
-    SUPPORT_CANCELLED = "support_cancelled"
-
-
-PLACED_TRIGGER: Final = "order_placed"
-"""Begins every timeline; it leads from nowhere, so no table lists it."""
-
-ORDER_TRANSITIONS: Final = {
-    (OrderStatus.PLACED, Trigger.PAYMENT_CAPTURED): OrderStatus.PAID,
-    (OrderStatus.PLACED, Trigger.CUSTOMER_CANCELLED): OrderStatus.CANCELLED,
-    (OrderStatus.PLACED, Trigger.SUPPORT_CANCELLED): OrderStatus.CANCELLED,
-    (OrderStatus.PAID, Trigger.CUSTOMER_CANCELLED): OrderStatus.CANCELLED,
-    (OrderStatus.PAID, Trigger.SUPPORT_CANCELLED): OrderStatus.CANCELLED,
-}
-
-# Brokers reorder: a refund may overtake the capture that it returns, and then the capture says nothing new here.
-# A refund that failed moves nothing, yet is told wherever it meets the order: people learn of it from the timeline.
-PAYMENT_TRANSITIONS: Final = {
-    (PaymentStatus.PENDING, Trigger.PAYMENT_CAPTURED): PaymentStatus.CAPTURED,
-    (PaymentStatus.PENDING, Trigger.PAYMENT_DECLINED): PaymentStatus.DECLINED,
-    (PaymentStatus.PENDING, Trigger.PAYMENT_PARTLY_REFUNDED): PaymentStatus.PARTLY_REFUNDED,
-    (PaymentStatus.PENDING, Trigger.PAYMENT_REFUNDED): PaymentStatus.REFUNDED,
-    (PaymentStatus.PENDING, Trigger.REFUND_FAILED): PaymentStatus.PENDING,
-    (PaymentStatus.DECLINED, Trigger.PAYMENT_CAPTURED): PaymentStatus.CAPTURED,
-    (PaymentStatus.DECLINED, Trigger.PAYMENT_DECLINED): PaymentStatus.DECLINED,
-    (PaymentStatus.DECLINED, Trigger.PAYMENT_PARTLY_REFUNDED): PaymentStatus.PARTLY_REFUNDED,
-    (PaymentStatus.DECLINED, Trigger.PAYMENT_REFUNDED): PaymentStatus.REFUNDED,
-    (PaymentStatus.DECLINED, Trigger.REFUND_FAILED): PaymentStatus.DECLINED,
-    (PaymentStatus.CAPTURED, Trigger.PAYMENT_PARTLY_REFUNDED): PaymentStatus.PARTLY_REFUNDED,
-    (PaymentStatus.CAPTURED, Trigger.PAYMENT_REFUNDED): PaymentStatus.REFUNDED,
-    (PaymentStatus.CAPTURED, Trigger.REFUND_FAILED): PaymentStatus.CAPTURED,
-    (PaymentStatus.PARTLY_REFUNDED, Trigger.PAYMENT_PARTLY_REFUNDED): PaymentStatus.PARTLY_REFUNDED,
-    (PaymentStatus.PARTLY_REFUNDED, Trigger.PAYMENT_REFUNDED): PaymentStatus.REFUNDED,
-    (PaymentStatus.PARTLY_REFUNDED, Trigger.REFUND_FAILED): PaymentStatus.PARTLY_REFUNDED,
-    (PaymentStatus.REFUNDED, Trigger.REFUND_FAILED): PaymentStatus.REFUNDED,
-}
-
-# An order is cancelled as a whole, so only while nothing has been sent.
-FULFILMENT_TRANSITIONS: Final = {
-    (FulfilmentStatus.UNFULFILLED, Trigger.CUSTOMER_CANCELLED): FulfilmentStatus.UNFULFILLED,
-    (FulfilmentStatus.UNFULFILLED, Trigger.SUPPORT_CANCELLED): FulfilmentStatus.UNFULFILLED,
-}
+_NOT_YET: Final = "Wait until it can be done."
 
 
 class IllegalTransitionError(Exception):
     """What was asked for is not possible from where the order is."""
 
-    def __init__(self, standing: "Standing", trigger: Trigger) -> None:
-        super().__init__(f"An order that is {standing.order} does not take {trigger}.")
+    def __init__(self, standing: Standing, trigger: Trigger) -> None:
+        super().__init__(
+            f"An order that is {standing.order} ({standing.payment}, {standing.fulfilment}) "
+            f"does not take {trigger}. {reason(standing, trigger)}"
+        )
 
 
 class OrderNotFoundError(Exception):
@@ -111,12 +43,23 @@ class ProductNotFoundError(Exception):
         super().__init__(f"There is no product {sku}.")
 
 
+class ShipmentNotFoundError(Exception):
+    """The order has no such parcel."""
+
+    def __init__(self, shipment_id: UUID) -> None:
+        super().__init__(f"The order has no shipment {shipment_id}.")
+
+
 class LinesRefusedError(Exception):
     """Lines that cannot be ordered; `pointers` say which."""
 
     def __init__(self, pointers: Iterable[tuple[str, str]]) -> None:
         super().__init__("Some lines cannot be ordered.")
         self.pointers = [{"pointer": pointer, "detail": detail} for pointer, detail in pointers]
+
+
+class QuantityRefusedError(LinesRefusedError):
+    """More is to be sent, returned or taken off than there is; `pointers` say of what."""
 
 
 class OutOfStockError(Exception):
@@ -131,28 +74,38 @@ class StockNotChangedError(Exception):
 
 
 class AmountDiffersError(Exception):
-    """What was captured is not what the order costs; a person has to look."""
+    """What was captured is in another currency than the order; a person has to look."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where an order is on its three axes."""
+class NothingOwedError(Exception):
+    """The order was called off: there is nothing to charge for it."""
 
-    order: OrderStatus
-    payment: PaymentStatus
-    fulfilment: FulfilmentStatus
+    def __init__(self, status: OrderStatus) -> None:
+        super().__init__(f"The order is {status}: nothing is to be charged for it. {WHY[status]}")
 
 
-NEW: Final = Standing(OrderStatus.PLACED, PaymentStatus.PENDING, FulfilmentStatus.UNFULFILLED)
+class RevisionDiffersError(Exception):
+    """The order has changed since the caller read it."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(f'The order has changed meanwhile and is at "{revision}"; read it again and decide anew.')
+
+
+class RevisionRequiredError(Exception):
+    """The caller did not say which state of the order the edit is meant for."""
+
+    def __init__(self) -> None:
+        super().__init__("Send If-Match with the ETag that the order was read with.")
 
 
 def advance(standing: Standing, trigger: Trigger) -> Standing:
-    """Return where a wish leads, or raise IllegalTransitionError: order and fulfilment must both allow it."""
+    """Return where a wish leads, or raise IllegalTransitionError: every axis must allow it."""
     order = ORDER_TRANSITIONS.get((standing.order, trigger))
+    payment = PAYMENT_TRANSITIONS.get((standing.payment, trigger))
     fulfilment = FULFILMENT_TRANSITIONS.get((standing.fulfilment, trigger))
-    if order is None or fulfilment is None:
+    if order is None or payment is None or fulfilment is None:
         raise IllegalTransitionError(standing, trigger)
-    return replace(standing, order=order, fulfilment=fulfilment)
+    return Standing(order, payment, fulfilment)
 
 
 def settle(standing: Standing, trigger: Trigger) -> Standing | None:
@@ -164,9 +117,44 @@ def settle(standing: Standing, trigger: Trigger) -> Standing | None:
     return replace(standing, order=order or standing.order, payment=payment or standing.payment)
 
 
+def complete(standing: Standing, trigger: Trigger) -> Standing:
+    """Return where an order is once what was not sent has been taken off: the money has its say elsewhere."""
+    order = ORDER_TRANSITIONS.get((standing.order, trigger), standing.order)
+    return replace(
+        standing,
+        order=order,
+        fulfilment=FULFILMENT_TRANSITIONS.get((standing.fulfilment, trigger), standing.fulfilment),
+    )
+
+
+def reason(standing: Standing, trigger: Trigger) -> str:
+    """Say why a wish is refused, and what to do instead."""
+    if (standing.order, trigger) not in ORDER_TRANSITIONS:
+        if trigger in RETURNS and standing.order is OrderStatus.PARTLY_SHIPPED:
+            return INSTEAD[trigger]
+        return WHY.get(standing.order) or INSTEAD.get(trigger, _NOT_YET)
+    if (standing.fulfilment, trigger) not in FULFILMENT_TRANSITIONS:
+        return WHY.get(standing.fulfilment) or INSTEAD.get(trigger, _NOT_YET)
+    return WHY[standing.payment]
+
+
+@lru_cache(maxsize=1024)
+def _allowed(standing: Standing) -> tuple[str, ...]:
+    found: set[str] = set()
+    for (before, trigger), after in ORDER_TRANSITIONS.items():
+        if before is not standing.order or after is before:
+            continue
+        if trigger in FACTS or all((
+            (standing.payment, trigger) in PAYMENT_TRANSITIONS,
+            (standing.fulfilment, trigger) in FULFILMENT_TRANSITIONS,
+        )):  # fmt: skip
+            found.add(after)
+    return tuple(sorted(found))
+
+
 def allowed(standing: Standing) -> list[str]:
     """Return the statuses the order can come to next."""
-    return sorted({after for (before, _), after in ORDER_TRANSITIONS.items() if before is standing.order})
+    return list(_allowed(standing))
 
 
 # No I, L, O and U: a number is read aloud on the telephone.
@@ -177,4 +165,10 @@ NUMBER_BITS: Final = 60
 def number(chance: int) -> str:
     """Spell 60 random bits for people; two alike among ten million orders are a chance of 1 in 20,000."""
     letters = "".join(_ALPHABET[chance >> shift & 31] for shift in range(NUMBER_BITS - 5, -1, -5))
+    return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
+
+
+def spelled(typed: str) -> str:
+    """Return an order's number as it is kept, however somebody typed it."""
+    letters = typed.replace("-", "").upper()
     return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"

@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from apps.chassis.hot import Hot
 from apps.contracts.base import Money
 from apps.contracts.orders import Line
-from apps.orders.domain import NEW, PLACED_TRIGGER
+from apps.orders.states import NEW, PLACED_TRIGGER
 
-_LISTED = Hot("SELECT sku, name, price, currency, stock, active FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
+_LISTED = Hot("""
+SELECT sku, name, price, currency, stock, active, options FROM products WHERE sku = ANY(CAST(:skus AS text[]))
+""")
 # Rows are locked in sorted order, so that buyers of the same articles queue rather than deadlock. What is not counted
 # is read without a lock.
 _LOCKED = Hot("""
@@ -74,8 +76,16 @@ async def lock(tx: AsyncSession, skus: Sequence[str]) -> dict[str, Any]:
     return {row.sku: row for row in await _LOCKED.run(tx, skus=sorted(set(skus)))}
 
 
+def enough(product: Any | None, quantity: int, left: Mapping[str, int | None] | None = None) -> bool:
+    """Tell whether *quantity* can be sold of what is *left*, or was there when *product* was read."""
+    if product is None or not product.active:
+        return False
+    stock = left[product.sku] if left is not None else product.stock
+    return stock is None or stock >= quantity
+
+
 async def take(tx: AsyncSession, quantities: Mapping[str, int]) -> None:
-    """Subtract from the stock of articles that are locked and have enough."""
+    """Subtract from the stock of articles that are locked and have enough; what is negative goes back."""
     if quantities:
         await _TAKE.run(tx, skus=list(quantities), quantities=list(quantities.values()))
 

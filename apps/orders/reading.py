@@ -1,22 +1,34 @@
 """How orders are shown: rows of the database and documents of the store, put together."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from apps.chassis.app import Chassis
 from apps.chassis.auth import Principal, Role
 from apps.contracts.base import Money
 from apps.contracts.orders import Line
-from apps.orders import details, store
+from apps.orders import details, listing, store
 from apps.orders.details import Details, Reference
-from apps.orders.domain import NEW, ForeignOrdersError, OrderStatus, PaymentStatus, allowed
+from apps.orders.domain import ForeignOrdersError, NothingOwedError, allowed, spelled
+from apps.orders.listing import Filter
 from apps.orders.placing import Placement
+from apps.orders.replica import Reads
 from apps.orders.schemas import ListOrders
-from apps.orders.store import Filter
-from apps.orders.tables import Order, TimelineEntry
-from apps.orders.views import AmountView, LineView, OrderPage, OrderView, Timeline, TimelineView
+from apps.orders.states import LEFT, NEW, FulfilmentStatus, OrderStatus, PaymentStatus, Standing
+from apps.orders.streams import Streams
+from apps.orders.views import (
+    AmountView,
+    LineView,
+    OrderPage,
+    OrderView,
+    ReturnView,
+    ShipmentView,
+    Timeline,
+    entry_view,
+)
 
 
 def only_own(caller: Principal) -> UUID | None:
@@ -26,21 +38,20 @@ def only_own(caller: Principal) -> UUID | None:
 
 async def show(chassis: Chassis, caller: Principal, order_id: UUID) -> OrderView:
     """Return one order with its details; no connection is held while the document is fetched."""
-    async with chassis.database.transaction() as tx:
-        order = await store.get(tx, order_id, customer_id=only_own(caller))
-        lines = await store.lines_of(tx, [order_id])
-    (document,) = await details.get(chassis.documents, [Reference(order_id, order.document_revision)])
-    return _view(order, lines[order_id], document)
+    reads: Reads = chassis.extra.reads
+    own = only_own(caller)
+    row = await reads.run(caller.id, lambda source: listing.read_one(source, order_id, own))
+    (document,) = await details.get(chassis.documents, [Reference(order_id, row.document_revision)])
+    return _view(row, document)
 
 
 async def page(chassis: Chassis, caller: Principal, query: ListOrders) -> OrderPage:
-    """Return orders, newest first, whose documents are read in one call."""
+    """Return orders, newest first: one statement for a page, and one call for its documents."""
     which, limit = _filter(caller, query), query.limit
-    async with chassis.database.transaction() as tx:
-        orders = await store.list_matching(tx, which, limit)
-        lines = await store.lines_of(tx, [order.id for order in orders])
-    documents = await details.get(chassis.documents, [Reference(order.id, order.document_revision) for order in orders])
-    views = [_view(order, lines[order.id], document) for order, document in zip(orders, documents, strict=True)]
+    reads: Reads = chassis.extra.reads
+    rows = await reads.run(caller.id, lambda source: listing.read(source, which, limit))
+    documents = await details.get(chassis.documents, [Reference(row.id, row.document_revision) for row in rows])
+    views = [_view(row, document) for row, document in zip(rows, documents, strict=True)]
     return OrderPage(items=views, next=views[-1].id if len(views) == limit else None)
 
 
@@ -48,21 +59,40 @@ def _filter(caller: Principal, query: ListOrders) -> Filter:
     own = only_own(caller)
     if own and query.customer_id not in (None, own):
         raise ForeignOrdersError
-    from_id = store.bound(query.placed_from) if query.placed_from else None
-    ends = [query.cursor, store.bound(query.placed_to) if query.placed_to else None]
-    return Filter(own or query.customer_id, query.status, from_id, min(filter(None, ends), default=None))
+    return Filter(
+        customer_id=own or query.customer_id,
+        status=query.status,
+        number=spelled(query.number) if query.number else None,
+        from_id=store.bound(query.placed_from) if query.placed_from else None,
+        below_id=min(
+            filter(None, [query.cursor, store.bound(query.placed_to) if query.placed_to else None]), default=None
+        ),
+    )
 
 
-async def timeline(tx: AsyncSession, caller: Principal, order_id: UUID) -> Timeline:
+async def timeline(chassis: Chassis, caller: Principal, order_id: UUID) -> Timeline:
     """Return all that happened to one order."""
-    await store.get(tx, order_id, customer_id=only_own(caller))
-    return Timeline(items=[_entry(row) for row in await store.timeline_of(tx, order_id)])
+    reads: Reads = chassis.extra.reads
+    own = only_own(caller)
+
+    async def both(source: AsyncConnection) -> list[Any]:
+        await listing.read_one(source, order_id, own)
+        return await listing.timeline_of(source, order_id)
+
+    return Timeline(items=[entry_view(row) for row in await reads.run(caller.id, both)])
+
+
+async def events(chassis: Chassis, caller: Principal, order_id: UUID, after: int) -> AsyncGenerator[bytes]:
+    """Return the stream of what happens to one order from entry *after* on."""
+    async with chassis.database.reading() as connection:
+        await listing.read_one(connection, order_id, only_own(caller))
+    streams: Streams = chassis.extra.streams
+    return streams.watch(order_id, after)
 
 
 async def view(tx: AsyncSession, order_id: UUID, document: Details) -> OrderView:
     """Return one order as it stands in this transaction."""
-    order = await store.get(tx, order_id)
-    return _view(order, (await store.lines_of(tx, [order_id]))[order_id], document)
+    return _view(await listing.read_one(tx, order_id), document)
 
 
 def headers(order_id: UUID, revision: int) -> dict[str, str]:
@@ -91,25 +121,37 @@ def view_of_new(placement: Placement, document: Details) -> OrderView:
     )
 
 
-def _view(order: Order, lines: Sequence[Line], document: Details) -> OrderView:
-    standing = order.standing
+def _view(row: Any, document: Details) -> OrderView:
+    standing = Standing(
+        OrderStatus(row.status), PaymentStatus(row.payment_status), FulfilmentStatus(row.fulfilment_status)
+    )
     return OrderView(
-        id=order.id,
-        number=order.number,
-        customer_id=order.customer_id,
+        id=row.id,
+        number=row.number,
+        customer_id=row.customer_id,
         status=standing.order,
         payment_status=standing.payment,
         fulfilment_status=standing.fulfilment,
-        lines=_line_views(lines, document),
+        lines=[_line_view(line, row.currency, document) for line in row.lines or ()],
         shipping_address=document.shipping_address,
         note=document.note,
-        total=order.price,
-        refunded=Money(amount=order.refunded, currency=order.currency),
+        total=Money(amount=row.total, currency=row.currency),
+        refunded=Money(amount=row.refunded, currency=row.currency),
+        shipments=[ShipmentView.model_validate(shipment) for shipment in row.shipments or ()],
+        returns=[
+            ReturnView.model_validate(back | {"refund": {"amount": back["refund"], "currency": row.currency}})
+            for back in row.returns or ()
+        ],
         allowed_transitions=allowed(standing),
-        revision=order.revision,
-        placed_at=order.placed_at,
-        updated_at=order.updated_at,
+        revision=row.revision,
+        placed_at=row.placed_at,
+        updated_at=row.updated_at,
     )
+
+
+def _line_view(line: dict[str, Any], currency: str, document: Details) -> LineView:
+    price = Money(amount=line["unit_price"], currency=currency)
+    return LineView(**line | {"unit_price": price, "configuration": document.configurations.get(line["sku"])})
 
 
 def _line_views(lines: Sequence[Line], document: Details) -> list[LineView]:
@@ -125,22 +167,11 @@ def _line_views(lines: Sequence[Line], document: Details) -> list[LineView]:
     ]
 
 
-def _entry(row: TimelineEntry) -> TimelineView:
-    return TimelineView(
-        at=row.at,
-        from_=OrderStatus(row.from_status) if row.from_status else None,
-        to=OrderStatus(row.to_status),
-        payment_status=PaymentStatus(row.payment_status),
-        trigger=row.trigger,
-        actor=row.actor,
-        cause=row.cause,
-        note=row.note,
-    )
-
-
 async def amount(tx: AsyncSession, order_id: UUID) -> AmountView:
-    """Return what one order costs and where it is."""
+    """Return what one order costs and where it is; raise NothingOwedError where it was called off."""
     order = await store.get(tx, order_id)
+    if order.standing.order in LEFT:
+        raise NothingOwedError(order.standing.order)
     return AmountView(
         order_id=order.id,
         customer_id=order.customer_id,

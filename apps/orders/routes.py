@@ -1,19 +1,48 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
 
 from apps.chassis.app import Here
 from apps.chassis.auth import Caller, Staff, internal, public
 from apps.chassis.database import Tx
 from apps.chassis.idempotency import Keyed
 from apps.orders import catalogue, reading, use_cases
-from apps.orders.schemas import CancelOrder, ChangeStock, ListOrders, PlaceOrder, PutProduct, Sku
-from apps.orders.views import AmountView, OrderPage, OrderView, ProductPage, ProductView, Timeline
+from apps.orders.domain import RevisionRequiredError
+from apps.orders.schemas import (
+    CancelOrder,
+    ChangeStock,
+    EditOrder,
+    ListOrders,
+    PlaceOrder,
+    PutProduct,
+    QuoteLines,
+    ReturnLines,
+    ShipLines,
+    Sku,
+)
+from apps.orders.views import AmountView, OrderPage, OrderView, ProductPage, ProductView, QuoteView, Timeline
 
 products = APIRouter(prefix="/products", tags=["products"])
 orders = APIRouter(prefix="/orders", tags=["orders"])
+quotes = APIRouter(prefix="/quotes", tags=["orders"])
 questions = APIRouter(prefix="/internal/orders", include_in_schema=False)
+
+
+# As text: what is no number is a precondition that fails, no error of form.
+IfMatch = Annotated[str | None, Header(max_length=100, description="The ETag that the order was read with.")]
+LastEventId = Annotated[int, Header(ge=0, le=2**31 - 1, description="The id of the last event that arrived.")]
+
+
+def _revision(if_match: str | None) -> int | None:
+    """Return the revision that an edit is meant for; None for `*`, which is whatever there is."""
+    if not if_match:
+        raise RevisionRequiredError
+    if if_match.strip() == "*":
+        return None
+    tag = if_match.strip().removeprefix("W/").strip('"')
+    return int(tag) if tag.isascii() and tag.isdigit() else -1
 
 
 @products.get("", dependencies=[public])
@@ -45,6 +74,12 @@ async def change_stock(sku: Sku, command: ChangeStock, _caller: Staff, tx: Tx) -
     return await catalogue.change_stock(tx, sku, command)
 
 
+@quotes.post("")
+async def quote_order(wanted: QuoteLines, _caller: Caller, here: Here) -> QuoteView:
+    """Say what an order would cost and whether it is there; nothing is kept."""
+    return await use_cases.quote(here, wanted)
+
+
 @orders.post("", status_code=201, response_model=OrderView)
 async def place_order(command: PlaceOrder, caller: Caller, key: Keyed, here: Here) -> Response:
     """Accept an order; payment follows, and its outcome arrives as an event."""
@@ -73,10 +108,45 @@ async def cancel_order(
     return await use_cases.cancel(here, key, caller, order_id, command or CancelOrder())
 
 
+@orders.patch("/{order_id}")
+async def edit_order(  # noqa: PLR0917  # FastAPI passes them by name
+    order_id: UUID, command: EditOrder, caller: Caller, here: Here, response: Response, if_match: IfMatch = None
+) -> OrderView:
+    """Change an order before it is sent; a difference in price is charged, or goes back."""
+    view = await use_cases.edit(here, caller, order_id, _revision(if_match), command)
+    response.headers["ETag"] = f'"{view.revision}"'
+    return view
+
+
+@orders.post("/{order_id}/shipments", status_code=201, response_model=OrderView)
+async def ship_order(order_id: UUID, command: ShipLines, caller: Staff, key: Keyed, here: Here) -> Response:
+    """Send a parcel with some lines, or with all that is left."""
+    return await use_cases.ship(here, key, caller, order_id, command)
+
+
+@orders.post("/{order_id}/shipments/{shipment_id}/delivered")
+async def deliver_shipment(order_id: UUID, shipment_id: UUID, caller: Staff, here: Here) -> OrderView:
+    """Note that a parcel has arrived; to say so twice changes nothing."""
+    return await use_cases.deliver(here, caller, order_id, shipment_id)
+
+
+@orders.post("/{order_id}/returns", status_code=201, response_model=OrderView)
+async def return_lines(order_id: UUID, command: ReturnLines, caller: Staff, key: Keyed, here: Here) -> Response:
+    """Take back what was sent; exactly what it cost is refunded."""
+    return await use_cases.take_back(here, key, caller, order_id, command)
+
+
 @orders.get("/{order_id}/timeline")
-async def show_timeline(order_id: UUID, caller: Caller, tx: Tx) -> Timeline:
+async def show_timeline(order_id: UUID, caller: Caller, here: Here) -> Timeline:
     """Tell what happened to an order: when, through whom and why."""
-    return await reading.timeline(tx, caller, order_id)
+    return await reading.timeline(here, caller, order_id)
+
+
+@orders.get("/{order_id}/events", response_class=StreamingResponse)
+async def watch_order(order_id: UUID, caller: Caller, here: Here, last_event_id: LastEventId = 0) -> StreamingResponse:
+    """Tell what happens to an order as it happens, from its beginning or from Last-Event-ID; ends itself after 25 s."""
+    stream = await reading.events(here, caller, order_id, last_event_id)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 @questions.get("/amount", dependencies=[internal("payments")])

@@ -9,6 +9,9 @@ from apps.chassis.app import Chassis
 from apps.chassis.grouping import Group
 from apps.orders import checkout, store
 from apps.orders.checkout import Wanted
+from apps.orders.replica import Reads, reads_of
+from apps.orders.settings import OrdersSettings
+from apps.orders.streams import Streams
 
 MONTHS_AHEAD: Final = 3
 
@@ -18,14 +21,43 @@ class Running:
     """What this process keeps in memory, as `chassis.extra`."""
 
     checkout: Group[Wanted, Response]
+    reads: Reads
+    streams: Streams
     partitions_checked_on: date | None = None
+
+
+def new(chassis: Chassis) -> Running:
+    """Return what a process has before its first request."""
+    settings: OrdersSettings = chassis.settings
+    streams = Streams(chassis.database, poll=settings.stream_poll, last_for=settings.stream_for, most=settings.streams)
+    group = Group(partial(checkout.place, chassis), pace_s=settings.pace.total_seconds())
+    return Running(group, reads_of(chassis), streams)
 
 
 async def begin(chassis: Chassis) -> Running:
     """See to the partitions before the first request: the system may have been off for months."""
-    running = Running(Group(partial(checkout.place, chassis), pace_s=chassis.settings.pace.total_seconds()))
+    running = new(chassis)
     await keep_partitions(chassis, running)
+    await running.reads.look()
     return running
+
+
+async def watch_replica(chassis: Chassis) -> None:
+    """Know how far the replica is, until the process stops."""
+    running: Running = chassis.extra
+    try:
+        await running.reads.keep_looking()
+    finally:
+        await running.reads.close()
+
+
+async def watch_orders(chassis: Chassis) -> None:
+    """Tell those who watch orders what is new, until the process stops."""
+    running: Running = chassis.extra
+    try:
+        await running.streams.keep_looking()
+    finally:
+        running.streams.close()
 
 
 async def keep_partitions(chassis: Chassis, running: Running) -> None:

@@ -1,18 +1,26 @@
 from collections.abc import Iterator
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
 
 from apps.contracts.base import Money
 from apps.orders.card_numbers import holds_card_number
-from apps.orders.domain import OrderStatus
+from apps.orders.options import checked
+from apps.orders.states import OrderStatus
 
 _MAX_LINES = 100
 _MAX_QUANTITY = 1_000
 MAX_STOCK = 10**9
 # The dearest order, 100 lines of 1,000 pieces, still fits into Money.
 _MAX_PRICE = 10**10
+
+
+class _Named(Protocol):
+    sku: str
+
+
+L = TypeVar("L", bound=_Named)
 
 
 def _no_card(text: str) -> str:
@@ -61,7 +69,8 @@ class PutProduct(BaseModel):
     # No default: an article whose stock was left out must not become one that is never out of stock.
     stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] | None
     active: bool = True
-    options: dict[str, JsonValue] | None = None
+    options: Annotated[dict[str, JsonValue], AfterValidator(_no_card_inside), AfterValidator(checked)] | None = None
+    """JSON Schema that a line's `configuration` is held against."""
 
 
 class ChangeStock(BaseModel):
@@ -90,21 +99,64 @@ class Address(BaseModel):
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 code")]
 
 
-class PlaceOrder(BaseModel):
-    """An order; an article stands on one line only, since shipments and returns name it by its sku."""
+def _each_sku_once(lines: list[L]) -> list[L]:
+    skus = [line.sku for line in lines]
+    if len(set(skus)) < len(skus):
+        twice = sorted({sku for sku in skus if skus.count(sku) > 1})
+        raise ValueError(f"one line per sku, please; more than one: {', '.join(twice)}")
+    return lines
 
-    lines: Annotated[list[OrderLine], Field(min_length=1, max_length=_MAX_LINES)]
+
+Lines = Annotated[list[OrderLine], Field(min_length=1, max_length=_MAX_LINES), AfterValidator(_each_sku_once)]
+"""An article stands on one line only, since shipments and returns name it by its sku."""
+
+
+class PlaceOrder(BaseModel):
+    """An order."""
+
+    lines: Lines
     shipping_address: Address
     payment_method: Short
     note: Long | None = None
 
-    @model_validator(mode="after")
-    def _each_sku_once(self) -> Self:
-        skus = [line.sku for line in self.lines]
-        if len(set(skus)) < len(skus):
-            twice = sorted({sku for sku in skus if skus.count(sku) > 1})
-            raise ValueError(f"one line per sku, please; more than one: {', '.join(twice)}")
-        return self
+
+class QuoteLines(BaseModel):
+    """What would be ordered; whatever else an order has may stand beside it."""
+
+    lines: Lines
+
+
+class EditOrder(BaseModel):
+    """What is to be different; what is left out stays. `lines` are all lines that the order is to have."""
+
+    lines: Lines | None = None
+    shipping_address: Address | None = None
+    note: Long | None = None
+
+
+class PieceOfLine(BaseModel):
+    """So much of one article."""
+
+    sku: Sku
+    quantity: Annotated[int, Field(ge=1, le=_MAX_QUANTITY)]
+
+
+Pieces = Annotated[list[PieceOfLine], Field(min_length=1, max_length=_MAX_LINES), AfterValidator(_each_sku_once)]
+
+
+class ShipLines(BaseModel):
+    """A parcel; without `lines` it holds all that was not sent yet."""
+
+    lines: Pieces | None = None
+    carrier: Short
+    tracking_number: Short
+
+
+class ReturnLines(BaseModel):
+    """What came back."""
+
+    lines: Pieces
+    reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_no_card)]
 
 
 class CancelOrder(BaseModel):
@@ -122,3 +174,5 @@ class ListOrders(BaseModel):
     placed_from: AwareDatetime | None = None
     placed_to: AwareDatetime | None = None
     customer_id: UUID | None = None
+    number: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}$")] | None = None
+    """As on the confirmation; hyphens and capitals do not matter."""

@@ -1,26 +1,19 @@
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import ColumnElement, and_, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from apps.chassis.hot import Hot
 from apps.contracts.base import Money
 from apps.contracts.orders import Line
-from apps.orders.domain import (
-    OrderNotFoundError,
-    OrderStatus,
-    OutOfStockError,
-    PaymentStatus,
-    ProductNotFoundError,
-    StockNotChangedError,
-)
+from apps.orders.domain import OrderNotFoundError, OutOfStockError, ProductNotFoundError, StockNotChangedError
 from apps.orders.schemas import MAX_STOCK, PutProduct
-from apps.orders.tables import Order, Product, TimelineEntry
+from apps.orders.states import OrderStatus, PaymentStatus
+from apps.orders.tables import Order, Product
 
 _CHANGE_STOCK = text(
     "UPDATE products SET stock = stock + :delta "
@@ -41,17 +34,8 @@ FROM order_lines l JOIN orders o ON o.id = l.order_id AND o.id BETWEEN :lowest A
 WHERE l.order_id = ANY(CAST(:ids AS uuid[])) AND l.order_id BETWEEN :lowest AND :highest
 ORDER BY l.order_id, l.position
 """)
+_WAIT = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN)
 _ENSURE_PARTITIONS = text("SELECT ensure_partitions(:months)")
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which orders to list; times are bounds on the placing, turned into bounds on the id."""
-
-    customer_id: UUID | None = None
-    status: str | None = None
-    from_id: UUID | None = None
-    below_id: UUID | None = None
 
 
 async def list_products(tx: AsyncSession, after: str, limit: int, *, active: bool | None) -> Sequence[Product]:
@@ -92,29 +76,15 @@ async def change_stock(tx: AsyncSession, sku: str, delta: int) -> None:
     raise OutOfStockError([sku])
 
 
-async def get(tx: AsyncSession, order_id: UUID, *, customer_id: UUID | None = None, lock: bool = False) -> Order:
+async def get(tx: AsyncSession, order_id: UUID, *, customer_id: UUID | None = None) -> Order:
     """Return one order, of *customer_id* where given, or raise OrderNotFoundError."""
     query = select(Order).where(Order.id == order_id)
     if customer_id:
         query = query.where(Order.customer_id == customer_id)
-    order = await tx.scalar(query.with_for_update() if lock else query)
+    order = await tx.scalar(query)
     if order is None:
         raise OrderNotFoundError(order_id)
     return order
-
-
-async def list_matching(tx: AsyncSession, which: Filter, limit: int) -> Sequence[Order]:
-    """Return orders, newest first."""
-    query = select(Order).order_by(Order.id.desc()).limit(limit)
-    if which.customer_id:
-        query = query.where(Order.customer_id == which.customer_id)
-    if which.status:
-        query = query.where(Order.status == which.status)
-    if which.from_id:
-        query = query.where(Order.id >= which.from_id)
-    if which.below_id:
-        query = query.where(Order.id < which.below_id)
-    return (await tx.scalars(query)).all()
 
 
 async def lines_of(tx: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, list[Line]]:
@@ -126,42 +96,45 @@ async def lines_of(tx: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, li
     return lines
 
 
-async def timeline_of(tx: AsyncSession, order_id: UUID) -> Sequence[TimelineEntry]:
-    """Return all that happened to one order, oldest first."""
-    query = select(TimelineEntry).where(TimelineEntry.order_id == order_id).order_by(TimelineEntry.entry)
-    return (await tx.scalars(query)).all()
-
-
 async def list_documents(tx: AsyncSession, after: UUID, limit: int) -> Sequence[tuple[UUID, int]]:
     """Return the orders after *after* by id, each with the revision of its document."""
     query = select(Order.id, Order.document_revision).where(Order.id > after).order_by(Order.id).limit(limit)
     return [(row.id, row.document_revision) for row in await tx.execute(query)]
 
 
-async def restock(tx: AsyncSession, quantities: dict[str, int]) -> None:
+async def restock(tx: AsyncSession, quantities: Mapping[str, int]) -> None:
     """Give back what was reserved, where stock is counted."""
     await tx.execute(_RESTOCK, {"skus": list(quantities), "quantities": list(quantities.values())})
 
 
 async def take_waiting(tx: AsyncSession, age: timedelta, batch: int) -> Sequence[Order]:
-    """Return orders that have waited for a capture for *age*; no other replica takes them for as long.
+    """Return orders that have waited for their payment for *age*; no other replica takes them for as long.
 
-    The declined wait as well: paid again, they may have missed the news. Who was asked about comes last.
+    The declined wait as well: paid again, they may have missed the news. Who was asked about comes last. Where fewer
+    are than *batch*, those follow that were paid, became dearer, and wait for the difference.
     """
     now = datetime.now(UTC)
+    placed = and_(Order.status == OrderStatus.PLACED, Order.payment_status.in_([*_WAIT, PaymentStatus.DECLINED]))
+    orders = await _take(tx, placed, Order.id < bound(now - age), now - age, batch)
+    if len(orders) < batch:
+        owing = and_(Order.payment_status.in_(_WAIT), Order.status.in_([OrderStatus.PAID, OrderStatus.PARTLY_SHIPPED]))
+        orders += await _take(tx, owing, Order.updated_at < now - age, now - age, batch - len(orders))
+    for order in orders:
+        order.asked_at = now
+    return orders
+
+
+async def _take(
+    tx: AsyncSession, which: ColumnElement[bool], old: ColumnElement[bool], asked_before: datetime, batch: int
+) -> list[Order]:
     query = (
         select(Order)
-        .where(Order.status == OrderStatus.PLACED)
-        .where(Order.payment_status.in_([PaymentStatus.PENDING, PaymentStatus.DECLINED]))
-        .where(Order.id < bound(now - age), or_(Order.asked_at.is_(None), Order.asked_at < now - age))
+        .where(which, old, or_(Order.asked_at.is_(None), Order.asked_at < asked_before))
         .order_by(Order.asked_at.asc().nulls_first(), Order.id)
         .limit(batch)
         .with_for_update(skip_locked=True)
     )
-    orders = (await tx.scalars(query)).all()
-    for order in orders:
-        order.asked_at = now
-    return orders
+    return list((await tx.scalars(query)).all())
 
 
 async def ensure_partitions(tx: AsyncSession, months: int) -> int:

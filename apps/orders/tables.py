@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from apps.contracts.base import Money
-from apps.orders.domain import FulfilmentStatus, OrderStatus, PaymentStatus, Standing
+from apps.orders.states import FulfilmentStatus, OrderStatus, PaymentStatus, Standing
 
 
 class Base(DeclarativeBase):
@@ -44,11 +44,14 @@ class Order(Base):
     total: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str]
     refunded: Mapped[int] = mapped_column(BigInteger)
+    captured: Mapped[int | None] = mapped_column(BigInteger)
+    overpaid: Mapped[int] = mapped_column(BigInteger)
     revision: Mapped[int]
     document_revision: Mapped[int]
     placed_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     asked_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
 
     @property
     def standing(self) -> Standing:
@@ -61,20 +64,3 @@ class Order(Base):
     def price(self) -> Money:
         """What it costs."""
         return Money(amount=self.total, currency=self.currency)
-
-
-class TimelineEntry(Base):
-    """One thing that happened; `entry` is the order's revision after it. Partitioned by `order_id`."""
-
-    __tablename__ = "order_timeline"
-
-    order_id: Mapped[UUID] = mapped_column(primary_key=True)
-    entry: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
-    from_status: Mapped[str | None]
-    to_status: Mapped[str]
-    payment_status: Mapped[str]
-    trigger: Mapped[str]
-    actor: Mapped[str]
-    cause: Mapped[str | None]
-    note: Mapped[str | None]

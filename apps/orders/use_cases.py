@@ -1,5 +1,6 @@
 """What customers and staff do with orders: load, decide, record."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -7,18 +8,27 @@ from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from apps.chassis import outbox, telemetry
+from apps.chassis import telemetry
 from apps.chassis.app import Chassis
 from apps.chassis.auth import Principal, Role
 from apps.chassis.idempotency import IdempotencyKey
-from apps.contracts.orders import OrderCancelled
-from apps.orders import details, reading, settling, store
+from apps.orders import details, editing, fulfilment, leaving, placing, reading, selling, store
 from apps.orders.checkout import Wanted
 from apps.orders.details import Reference
-from apps.orders.domain import Trigger, advance
+from apps.orders.editing import Wish
 from apps.orders.running import Running
-from apps.orders.schemas import CancelOrder, PlaceOrder
-from apps.orders.settling import Entry, Moving
+from apps.orders.schemas import CancelOrder, EditOrder, PlaceOrder, QuoteLines, ReturnLines, ShipLines
+from apps.orders.states import Trigger
+from apps.orders.views import OrderView, QuoteView
+
+Effect = Callable[[AsyncSession], Awaitable[None]]
+
+
+async def quote(chassis: Chassis, wanted: QuoteLines) -> QuoteView:
+    """Say what an order would cost."""
+    async with chassis.database.reading() as connection:
+        listed = await placing.listed(connection, [line.sku for line in wanted.lines])
+    return selling.quote(wanted, listed)
 
 
 async def place(chassis: Chassis, key: IdempotencyKey, caller: Principal, command: PlaceOrder) -> Response:
@@ -34,48 +44,85 @@ async def place(chassis: Chassis, key: IdempotencyKey, caller: Principal, comman
         telemetry.trace_id(),
     )
     running: Running = chassis.extra
-    return await running.checkout.submit(wanted)
+    placed = await running.checkout.submit(wanted)
+    running.reads.wrote(caller.id)
+    return placed
 
 
 async def cancel(
     chassis: Chassis, key: IdempotencyKey, caller: Principal, order_id: UUID, command: CancelOrder
 ) -> Response:
     """Call an order off and put its articles back; what was paid for it, payments returns when it hears of it."""
+
+    async def effect(tx: AsyncSession) -> None:
+        order = await store.get(tx, order_id)
+        trigger = Trigger.CUSTOMER_CANCELLED if order.customer_id == caller.id else Trigger.SUPPORT_CANCELLED
+        await leaving.call_off(tx, order_id, trigger, _actor(caller), command.reason)
+
+    return await _once(chassis, key, caller, order_id, effect, 202)
+
+
+async def edit(
+    chassis: Chassis, caller: Principal, order_id: UUID, revision: int | None, command: EditOrder
+) -> OrderView:
+    """Change an order that was read at *revision*."""
+    wish = Wish(order_id, revision, reading.only_own(caller), _actor(caller), command)
+    view = await editing.edit(chassis, wish)
+    _wrote(chassis, caller)
+    return view
+
+
+async def ship(
+    chassis: Chassis, key: IdempotencyKey, caller: Principal, order_id: UUID, command: ShipLines
+) -> Response:
+    """Send a parcel."""
+    return await _once(
+        chassis, key, caller, order_id, lambda tx: fulfilment.ship(tx, order_id, command, _actor(caller)), 201
+    )
+
+
+async def deliver(chassis: Chassis, caller: Principal, order_id: UUID, shipment_id: UUID) -> OrderView:
+    """Note that a parcel has arrived."""
+    async with chassis.database.transaction() as tx:
+        order = await store.get(tx, order_id)
+    (document,) = await details.get(chassis.documents, [Reference(order_id, order.document_revision)])
+    async with chassis.database.transaction() as tx:
+        await fulfilment.deliver(tx, order_id, shipment_id, _actor(caller))
+        view = await reading.view(tx, order_id, document)
+    _wrote(chassis, caller)
+    return view
+
+
+async def take_back(
+    chassis: Chassis, key: IdempotencyKey, caller: Principal, order_id: UUID, command: ReturnLines
+) -> Response:
+    """Note what came back."""
+    return await _once(
+        chassis, key, caller, order_id, lambda tx: fulfilment.take_back(tx, order_id, command, _actor(caller)), 201
+    )
+
+
+async def _once(  # noqa: PLR0917
+    chassis: Chassis, key: IdempotencyKey, caller: Principal, order_id: UUID, effect: Effect, status: int
+) -> Response:
+    """Do *effect* once for this key, and answer with the order; its document is fetched before, outside of any lock."""
     async with chassis.database.transaction() as tx:
         await key.recall(tx)
         order = await store.get(tx, order_id, customer_id=reading.only_own(caller))
     (document,) = await details.get(chassis.documents, [Reference(order_id, order.document_revision)])
     async with chassis.database.transaction() as tx:
         once = await key.begin(tx)
-        trigger = Trigger.CUSTOMER_CANCELLED if order.customer_id == caller.id else Trigger.SUPPORT_CANCELLED
-        await _call_off(tx, order_id, trigger, _actor(caller), command.reason)
+        await effect(tx)
         view = await reading.view(tx, order_id, document)
-        return await once.reply(view, 202, reading.headers(order_id, view.revision))
+        reply = await once.reply(view, status, reading.headers(order_id, view.revision))
+    _wrote(chassis, caller)
+    return reply
 
 
-async def _call_off(tx: AsyncSession, order_id: UUID, trigger: Trigger, actor: str, reason: str | None) -> None:
-    order = (await settling.lock(tx, [order_id]))[order_id]
-    before, now = order.standing, datetime.now(UTC)
-    order.standing = advance(before, trigger)
-    order.revision += 1
-    entry = Entry(order_id, order.revision, before, order.standing, trigger, telemetry.trace_id(), reason)
-    await settling.write(tx, [order], [entry], actor, now)
-    lines = (await store.lines_of(tx, [order_id]))[order_id]
-    await store.restock(tx, {line.sku: line.quantity for line in lines})
-    outbox.record(tx, _cancelled(order, reason, now))
+def _wrote(chassis: Chassis, caller: Principal) -> None:
+    running: Running = chassis.extra
+    running.reads.wrote(caller.id)
 
 
 def _actor(caller: Principal) -> str:
     return f"{'support' if caller.has(Role.SUPPORT, Role.STAFF) else 'customer'}:{caller.id}"
-
-
-def _cancelled(order: Moving, reason: str | None, at: datetime) -> OrderCancelled:
-    return OrderCancelled(
-        sequence=order.revision,
-        order_id=order.id,
-        customer_id=order.customer_id,
-        number=order.number,
-        total=order.total,
-        reason=reason,
-        cancelled_at=at,
-    )

@@ -1,13 +1,13 @@
 """What clients are shown."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from apps.contracts.base import Money
-from apps.orders.domain import FulfilmentStatus, OrderStatus, PaymentStatus
 from apps.orders.schemas import Address
+from apps.orders.states import FulfilmentStatus, OrderStatus, PaymentStatus
 
 
 class ProductView(BaseModel):
@@ -29,6 +29,54 @@ class LineView(BaseModel):
     quantity: int
     unit_price: Money
     configuration: dict[str, JsonValue] | None
+    shipped: int = 0
+    returned: int = 0
+
+
+class PieceView(BaseModel):
+    """So much of one article."""
+
+    sku: str
+    quantity: int
+
+
+class ShipmentView(BaseModel):
+    """A parcel."""
+
+    id: UUID
+    carrier: str
+    tracking_number: str
+    lines: list[PieceView]
+    shipped_at: AwareDatetime
+    delivered_at: AwareDatetime | None
+
+
+class ReturnView(BaseModel):
+    """What came back, and what is paid back for it."""
+
+    id: UUID
+    lines: list[PieceView]
+    refund: Money
+    reason: str
+    returned_at: AwareDatetime
+
+
+class QuotedLine(BaseModel):
+    """What would be ordered, at the price of this moment."""
+
+    sku: str
+    name: str
+    quantity: int
+    unit_price: Money
+    configuration: dict[str, JsonValue] | None
+    available: bool
+
+
+class QuoteView(BaseModel):
+    """What an order would cost; nothing is kept for it."""
+
+    lines: list[QuotedLine]
+    total: Money
 
 
 class OrderView(BaseModel):
@@ -45,6 +93,8 @@ class OrderView(BaseModel):
     note: str | None
     total: Money
     refunded: Money
+    shipments: list[ShipmentView] = []
+    returns: list[ReturnView] = []
     allowed_transitions: list[str]
     revision: int
     placed_at: AwareDatetime
@@ -64,6 +114,23 @@ class TimelineView(BaseModel):
     actor: str
     cause: str | None
     note: str | None
+    sequence: int
+    """Counts up within the order; its changes may be followed from there."""
+
+
+def entry_view(row: Any) -> TimelineView:
+    """Return how a row of the timeline is shown."""
+    return TimelineView(
+        at=row.at,
+        from_=OrderStatus(row.from_status) if row.from_status else None,
+        to=OrderStatus(row.to_status),
+        payment_status=PaymentStatus(row.payment_status),
+        trigger=row.trigger,
+        actor=row.actor,
+        cause=row.cause,
+        note=row.note,
+        sequence=row.entry,
+    )
 
 
 class ProductPage(BaseModel):

@@ -6,7 +6,15 @@ from tests.support.documents import SERVICES, Document, components, may_hear, ma
 
 FACTS = {
     "users": set[str](),
-    "orders": {"payment-captured", "payment-declined", "payment-refunded", "refund-failed"},
+    "orders": {
+        "payment-authorised",
+        "payment-captured",
+        "payment-declined",
+        "payment-voided",
+        "payment-refunded",
+        "refund-failed",
+        "user-erased",
+    },
     "payments": {
         "order-placed",
         "order-changed",

@@ -17,13 +17,12 @@ from apps.chassis.database import Database, engine_for
 from apps.chassis.grouping import Group
 from apps.chassis.settings import ServiceSettings
 from apps.chassis.sidecar import Answer, Document, SidecarError, StoreMissingError
-from apps.orders import checkout
+from apps.orders import checkout, running
 from apps.orders.app import SERVICE
-from apps.orders.running import Running
 from apps.orders.settings import OrdersSettings
 from tests.support.asgi import Reply, call
 
-ANNA, BERT = UUID(int=1), UUID(int=2)
+ANNA, BERT, CLERK = UUID(int=1), UUID(int=2), UUID(int=3)
 ADDRESS = {"name": "Anna", "line1": "Weg 1", "city": "Bonn", "postal_code": "53111", "country": "DE"}
 
 
@@ -62,6 +61,10 @@ class Papers:
         kept = self._store(store)
         return {key: Document(kept[key], "1") for key in keys if key in kept}
 
+    async def delete_document(self, store: str, key: str) -> None:
+        self._called()
+        self._store(store).pop(key, None)
+
     async def invoke(self, _app: str, _method: str, _path: str, *, query: Mapping[str, str]) -> Answer:
         self._called()
         return self.payments.get(query["order_id"], Answer(404, b"{}"))
@@ -88,9 +91,10 @@ class Shop:
         self.chassis = self.app.state.chassis
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, who: UUID = ANNA, role: str = "customer", key: str = ""
-    ) -> Reply:
-        headers = {"authorization": f"Bearer {role}:{who}", "idempotency-key": key}
+        self, method: str, path: str, body: Any = None, *,
+        who: UUID = ANNA, role: str = "customer", key: str = "", match: Any = "",
+    ) -> Reply:  # fmt: skip
+        headers = {"authorization": f"Bearer {role}:{who}", "idempotency-key": key, "if-match": str(match)}
         return await call(self.app, method, path, body, headers)
 
     async def stock(self, **stocks: int | None) -> None:
@@ -120,6 +124,50 @@ class Shop:
         assert reply.status == 200, reply.body
         view: dict[str, Any] = reply.json()
         return view
+
+    async def paid(self, **quantities: int) -> dict[str, Any]:
+        reply = await self.place(quantities)
+        view: dict[str, Any] = reply.json()
+        await self.capture(view)
+        return await self.shown(view["id"])
+
+    async def edit(self, view: dict[str, Any], *, match: Any = None, who: UUID = ANNA, **changes: Any) -> Reply:
+        tag = f'"{view["revision"]}"' if match is None else match
+        return await self.call("PATCH", f"/orders/{view['id']}", changes, who=who, match=tag)
+
+    async def edited(self, view: dict[str, Any], **quantities: int) -> dict[str, Any]:
+        """Give the order other lines; it is read anew first, as a client does."""
+        lines = [{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
+        reply = await self.edit(await self.shown(view["id"]), lines=lines)
+        assert reply.status == 200, reply.body
+        changed: dict[str, Any] = reply.json()
+        return changed
+
+    async def ship(
+        self, view: dict[str, Any], key: str = "", basket: Mapping[str, int] | None = None, **quantities: int
+    ) -> Reply:
+        quantities = {**(basket or {}), **quantities}
+        body: dict[str, Any] = {"carrier": "DHL", "tracking_number": "00340"}
+        if quantities:
+            body["lines"] = [{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
+        path = f"/orders/{view['id']}/shipments"
+        return await self.call("POST", path, body, role="staff", who=CLERK, key=key or str(uuid4()))
+
+    async def deliver_parcel(self, view: dict[str, Any], shipment_id: str) -> Reply:
+        path = f"/orders/{view['id']}/shipments/{shipment_id}/delivered"
+        return await self.call("POST", path, role="staff", who=CLERK)
+
+    async def take_back(self, view: dict[str, Any], key: str = "", **quantities: int) -> Reply:
+        lines = [{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
+        body = {"lines": lines, "reason": "too small"}
+        path = f"/orders/{view['id']}/returns"
+        return await self.call("POST", path, body, role="staff", who=CLERK, key=key or str(uuid4()))
+
+    async def cancel(self, view: dict[str, Any], key: str = "") -> Reply:
+        return await self.call("POST", f"/orders/{view['id']}/cancel", key=key or str(uuid4()))
+
+    async def tick(self) -> None:
+        assert (await call(self.app, "POST", "/jobs/every-10s")).status == 200
 
     async def left(self, sku: str) -> int:
         reply = await self.call("GET", f"/products/{sku}")
@@ -161,14 +209,24 @@ def _fact(view: dict[str, Any], sequence: int) -> dict[str, Any]:
             "customer_id": view["customer_id"]}  # fmt: skip
 
 
-def capture(view: dict[str, Any], amount: int | None = None) -> dict[str, Any]:
+def capture(view: dict[str, Any], amount: int | None = None, *, so_far: int | None = None) -> dict[str, Any]:
     money = view["total"] if amount is None else {"amount": amount, "currency": "EUR"}
-    return _fact(view, 2) | {"amount": money, "captured_at": "2026-01-01T00:00:00Z"}
+    total = {} if so_far is None else {"captured": {"amount": so_far, "currency": "EUR"}}
+    return _fact(view, 2) | {"amount": money, "captured_at": "2026-01-01T00:00:00Z"} | total
 
 
-def decline(view: dict[str, Any]) -> dict[str, Any]:
+def authorise(view: dict[str, Any], amount: int | None = None, sequence: int = 1) -> dict[str, Any]:
+    money = view["total"] if amount is None else {"amount": amount, "currency": "EUR"}
+    return _fact(view, sequence) | {"amount": money, "authorised_at": "2026-01-01T00:00:00Z"}
+
+
+def void(view: dict[str, Any], sequence: int = 2) -> dict[str, Any]:
+    return _fact(view, sequence) | {"amount": view["total"], "voided_at": "2026-01-01T00:00:00Z"}
+
+
+def decline(view: dict[str, Any], sequence: int = 1) -> dict[str, Any]:
     said = {"decline_code": "insufficient_funds", "advice": "try another card"}
-    return _fact(view, 1) | said | {"declined_at": "2026-01-01T00:00:00Z"}
+    return _fact(view, sequence) | said | {"declined_at": "2026-01-01T00:00:00Z"}
 
 
 def refund(view: dict[str, Any], so_far: int) -> dict[str, Any]:
@@ -193,7 +251,8 @@ def open_shop(url: str, settings: ServiceSettings, pool: int) -> Shop:
     stands_in: Any = papers
     badges: Any = Badges()
     chassis = Chassis(settings, stands_in, database, PlainCodec(), absent, badges)
-    chassis.extra = Running(Group(partial(checkout.place, chassis)))
+    chassis.extra = running.new(chassis)
+    chassis.extra.checkout = Group(partial(checkout.place, chassis))
     app.state.chassis = chassis
     return Shop(app, database, papers)
 

@@ -11,10 +11,10 @@ from tests.store.orders.shop import Shop, decline
 from tests.support.asgi import call
 
 
-def known(status: str, captured: int = 0) -> Answer:
-    body = {
+def known(status: str, captured: int = 0, currency: str = "EUR", **more: Any) -> Answer:
+    body = more | {
         "payment_id": str(UUID(int=9)), "sequence": 2, "status": status, "decline_code": "expired_card",
-        "advice": None, "captured": {"amount": captured, "currency": "EUR"},
+        "advice": None, "captured": {"amount": captured, "currency": currency},
     }  # fmt: skip
     return Answer(200, orjson.dumps(body))
 
@@ -59,10 +59,29 @@ async def test_an_order_that_payments_never_heard_of_is_told_again_word_for_word
 
 async def test_a_payment_that_is_still_under_way_is_left_alone(shop: Shop) -> None:
     view = await shop.placed(tea=1)
-    shop.papers.payments[view["id"]] = known("unknown")
+    shop.papers.payments[view["id"]] = known("processing")
     await tick(shop)
     assert await standing(shop, view) == ("placed", "pending")
     assert len(await shop.told("order-placed")) == 1
+
+
+async def test_a_payment_whose_outcome_payments_itself_does_not_know_is_shown_as_unknown_and_asked_about_again(
+    shop: Shop,
+) -> None:
+    view = await shop.placed(tea=1)
+    shop.papers.payments[view["id"]] = known("unknown")
+    await tick(shop)
+    assert await standing(shop, view) == ("placed", "unknown")
+    shop.papers.payments[view["id"]] = known("succeeded", 1999)
+    await tick(shop)
+    assert await standing(shop, view) == ("paid", "captured")
+
+
+async def test_an_order_whose_money_is_held_learns_it_by_asking(shop: Shop) -> None:
+    view = await shop.placed(tea=1)
+    shop.papers.payments[view["id"]] = known("requires_capture", amount=view["total"])
+    await tick(shop)
+    assert await standing(shop, view) == ("placed", "authorised")
 
 
 async def test_an_order_is_asked_about_at_most_once_in_each_span(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +100,7 @@ async def test_an_order_that_cannot_be_asked_about_is_named_and_holds_up_none(
     shop: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     views = [await shop.placed(tea=1) for _ in range(4)]
-    broken: list[Answer] = [Answer(500, b""), Answer(200, b"no json"), known("succeeded", 1)]
+    broken: list[Answer] = [Answer(500, b""), Answer(200, b"no json"), known("succeeded", 1999, "USD")]
     for view, answer in zip(views, [*broken, known("succeeded", 1999)], strict=True):
         shop.papers.payments[view["id"]] = answer
     await tick(shop)
