@@ -4,17 +4,17 @@ Words that look elsewhere ($ref), and patterns, which may take a regular express
 costs at most as many steps as the schema has parts times those of the configuration, and both are bounded.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-import orjson
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, best_match
 
 _MAX_BYTES: Final = 16_384
-_MAX_PARTS: Final = 500
+_MAX_PARTS: Final = 100
 _MAX_DEPTH: Final = 8
-_MAX_CONFIGURATION: Final = 500
+_MAX_CONFIGURATION: Final = 200
 _WORDS: Final = frozenset({
     "$schema", "$comment", "title", "description", "default", "examples", "type", "enum", "const", "properties",
     "required", "additionalProperties", "propertyNames", "minProperties", "maxProperties", "dependentRequired", "items",
@@ -31,7 +31,7 @@ class OptionsRefusedError(ValueError):
 
 def checked(schema: dict[str, Any]) -> dict[str, Any]:
     """Return *schema*, or raise OptionsRefusedError naming what is wrong with it."""
-    if len(orjson.dumps(schema)) > _MAX_BYTES:
+    if len(json.dumps(schema)) > _MAX_BYTES:  # not orjson, which refuses integers beyond 64 bits
         raise OptionsRefusedError(f"options take at most {_MAX_BYTES} bytes")
     for parts, (depth, part) in enumerate(_parts(schema, 1), start=1):
         if depth > _MAX_DEPTH or parts > _MAX_PARTS:

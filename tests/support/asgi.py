@@ -1,5 +1,6 @@
 """Calls an ASGI application as its sidecar would, without a socket."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,8 +21,16 @@ class Reply:
         return orjson.loads(self.body)
 
 
-async def call(app: ASGIApp, method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
-    """Send one request; *body* is JSON unless it is bytes."""
+async def call(
+    app: ASGIApp,
+    method: str,
+    url: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    *,
+    patient: bool = False,
+) -> Reply:
+    """Send one request; *body* is JSON unless it is bytes. Who is *patient* stays until a stream has ended."""
     content = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
     sent = {"dapr-api-token": APP_TOKEN, "content-type": "application/json", "content-length": str(len(content))}
     parts = urlsplit(url)
@@ -35,6 +44,8 @@ async def call(app: ASGIApp, method: str, url: str, body: Any = None, headers: d
     received: list[Message] = []
 
     async def receive() -> Message:
+        if not messages and patient:
+            await asyncio.Event().wait()
         return messages.pop(0) if messages else {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:

@@ -157,7 +157,10 @@ class Shop:
         path = f"/orders/{view['id']}/shipments/{shipment_id}/delivered"
         return await self.call("POST", path, role="staff", who=CLERK)
 
-    async def take_back(self, view: dict[str, Any], key: str = "", **quantities: int) -> Reply:
+    async def take_back(
+        self, view: dict[str, Any], key: str = "", basket: Mapping[str, int] | None = None, **quantities: int
+    ) -> Reply:
+        quantities = {**(basket or {}), **quantities}
         lines = [{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
         body = {"lines": lines, "reason": "too small"}
         path = f"/orders/{view['id']}/returns"
