@@ -85,7 +85,9 @@ def test_what_would_break_another_file_is_refused(seeded: Home, tmp_path: Path) 
     changed = tmp_path / "pubsub.yaml"
     text = (seeded.resources / "pubsub.yaml").read_text()
     changed.write_text(text.replace("scopes: [users, orders, payments, ", "scopes: [users, orders, "))
-    with pytest.raises(StackError, match=r"payments-dead-letters\.yaml:7: payments does not load pubsub; .*and 2 more"):
+    others = len([*seeded.resources.glob("payments-*.yaml")]) - 1
+    said = rf"payments-dead-letters\.yaml:7: payments does not load pubsub; .*and {others} more"
+    with pytest.raises(StackError, match=said):
         apply.apply(seeded, changed)
     assert (seeded.resources / "pubsub.yaml").read_text() == text
 
