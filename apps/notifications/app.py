@@ -2,7 +2,7 @@ from apps.chassis.app import Chassis, Service
 from apps.chassis.codec import Codec
 from apps.chassis.sidecar import Sidecar
 from apps.notifications.jobs import jobs
-from apps.notifications.office import Office, feed, open_office, send
+from apps.notifications.office import Office, feed, keep, open_office, send
 from apps.notifications.problems import PROBLEMS
 from apps.notifications.routes import router
 from apps.notifications.sealing import SECRET, Sealer
@@ -30,5 +30,5 @@ SERVICE = Service(
     problems=PROBLEMS,
     codec=_codec,
     prepare=prepare,
-    background=[send, feed],
+    background=[send, feed, keep],
 )

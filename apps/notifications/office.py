@@ -122,3 +122,9 @@ async def feed(chassis: Chassis) -> None:
     """Write campaigns out until cancelled."""
     office: Office = chassis.extra
     await for_ever(office.feeder.step)
+
+
+async def keep(chassis: Chassis) -> None:
+    """Send again what somebody asks for, until cancelled."""
+    office: Office = chassis.extra
+    await for_ever(office.cabinet.answer)

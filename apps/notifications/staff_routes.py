@@ -92,8 +92,9 @@ async def list_undelivered(  # noqa: PLR0917  # FastAPI passes them by name
 
 
 @router.post("/undelivered/redeliver", status_code=202, tags=["undelivered"])
-async def redeliver_all(_caller: Support, tx: Tx, wanted: Filter) -> Count:
+async def redeliver_all(_caller: Support, tx: Tx, office: Room, wanted: Filter) -> Count:
     """Send again all that fit, in the background."""
+    afterwards(tx, office.cabinet.called.set)
     return Count(count=await failed_messages.want_all(tx, wanted))
 
 
@@ -110,8 +111,9 @@ async def show_undelivered(_caller: Support, chassis: Here, office: Room, messag
 
 
 @router.post("/undelivered/{message_id}/redeliver", status_code=202, tags=["undelivered"])
-async def redeliver(_caller: Support, tx: Tx, message_id: UUID) -> Count:
+async def redeliver(_caller: Support, tx: Tx, office: Room, message_id: UUID) -> Count:
     """Send one again, in the background."""
+    afterwards(tx, office.cabinet.called.set)
     await failed_messages.want(tx, message_id)
     return Count(count=1)
 

@@ -1,8 +1,9 @@
 """Messages that did not arrive: what they said lies in the `undelivered` store, and the rows here are its index."""
 
+import asyncio
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -63,6 +64,15 @@ class Cabinet:
     database: Database
     documents: Documents
     ttl: timedelta
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set where somebody wants something sent again: they need not wait for the clock."""
+
+    async def answer(self) -> None:
+        """Wait until called, and send again all that is wanted."""
+        await self.called.wait()
+        self.called.clear()
+        while await self.send_again() == BATCH:
+            pass
 
     async def file(self) -> int:
         """Put away what failed since, a batch of it; the store has it before the row lets go of it."""

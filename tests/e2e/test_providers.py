@@ -1,0 +1,150 @@
+"""The one call shape of each channel, put to the real components of daprd; their providers are ours, by TLS."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import pytest
+
+from apps.notifications.calls import Sender, call_of
+from apps.notifications.catalogue import Catalogue
+from apps.notifications.domain import Category
+from apps.notifications.failures import Failure, failure_of
+from apps.notifications.messages import Message
+from apps.notifications.sources import Channel
+from tests.support.providers import Lone, World, lone_daprd
+
+DATA = {"number": 'A-1 "ü" \u2028', "total": {"amount": 1999, "currency": "EUR"}, "expired_at": "2026-05-01T12:00:00Z"}
+PUSH_ID = UUID("01a2036f-27f2-7767-bdbf-419a840c9fb7")
+
+
+def call(channel: Channel, address: str) -> tuple[object, dict[str, str]]:
+    """Return what the service hands its sidecar for a message about an order."""
+    message = Message(
+        id=PUSH_ID,
+        user_id=None,
+        channel=channel,
+        address=address,
+        known=False,
+        name="Ann",
+        locale="de",
+        timezone=None,
+        quiet_from=None,
+        quiet_to=None,
+        declined=False,
+        suppressed=False,
+        recent=0,
+        lost=False,
+        category=Category.ORDERS,
+        priority=1,
+        template="order-expired",
+        campaign_id=None,
+        data=DATA,
+        sealed=None,
+        attempts=1,
+        first_tried_at=datetime.now(UTC),
+    )
+    rendered = Catalogue().render("order-expired", channel.value, "de", None, {"name": "Ann", **DATA})
+    made = call_of(message, rendered, address, Sender(), None)
+    return made.data, made.metadata
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+@pytest.fixture(scope="module")
+def dapr(tmp_path_factory: pytest.TempPathFactory, world: World) -> Iterator[Lone]:
+    folder: Path = tmp_path_factory.mktemp("providers")
+    with lone_daprd(folder, world, "sendgrid", "postmark", "twilio") as lone:
+        yield lone
+
+
+@pytest.fixture(autouse=True)
+def _fresh(world: World) -> None:
+    world.seen.clear()
+    world.answer(200, b"{}")
+
+
+def test_sendgrid_is_asked_for_the_mail_as_it_is(dapr: Lone, world: World) -> None:
+    world.answer(202, b"")
+    status, said = dapr.bind("email", *call(Channel.EMAIL, "ann@example.org"))
+    assert status < 300, said
+    [seen] = world.seen
+    mail = seen.json()
+    assert (seen.host, seen.path, seen.headers["authorization"]) == (
+        "api.sendgrid.com",
+        "/v3/mail/send",
+        "Bearer SG.key",
+    )
+    [one] = mail["personalizations"]
+    assert one["to"] == [{"email": "ann@example.org"}]
+    assert "cc" not in one
+    assert one["subject"].startswith('Ihre Bestellung A-1 "ü"')
+    assert mail["from"]["email"] == "shop@sidecart.example"
+    assert "A-1 &#34;ü&#34;" in mail["content"][0]["value"]
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [(400, Failure.PERMANENT), (401, Failure.TECHNICAL), (429, Failure.TECHNICAL), (503, Failure.TECHNICAL)],
+)
+def test_what_sendgrid_refuses_is_told_apart(dapr: Lone, world: World, status: int, failure: Failure) -> None:
+    world.answer(status, b'{"errors": [{"message": "why"}]}')
+    answer, said = dapr.bind("email", *call(Channel.EMAIL, "ann@example.org"))
+    assert answer == 500
+    assert failure_of(said) is failure
+
+
+def test_postmark_is_asked_for_the_mail_as_it_is(dapr: Lone, world: World) -> None:
+    world.answer(200, b'{"ErrorCode": 0, "Message": "OK"}')
+    status, said = dapr.bind("email-fallback", *call(Channel.EMAIL, "ann@example.org"))
+    assert status < 300, said
+    [seen] = world.seen
+    mail = seen.json()
+    assert (seen.host, seen.path) == ("api.postmarkapp.com", "/email")
+    assert seen.headers["x-postmark-server-token"] == "server-token"
+    assert (mail["From"], mail["To"]) == ("shop@sidecart.example", "ann@example.org")
+    assert "A-1 &#34;ü&#34;" in mail["HtmlBody"]
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "failure"),
+    [
+        (422, "You tried to send to recipient(s) that have been marked as inactive.", Failure.BOUNCED),
+        (422, "Invalid 'To' address: 'x'.", Failure.PERMANENT),
+        (401, "Request does not contain a valid Server token.", Failure.TECHNICAL),
+        (500, "Internal server error", Failure.TECHNICAL),
+    ],
+)
+def test_what_postmark_refuses_is_told_apart(
+    dapr: Lone, world: World, status: int, told: str, failure: Failure
+) -> None:
+    world.answer(status, f'{{"ErrorCode": 406, "Message": "{told}"}}'.encode())
+    answer, said = dapr.bind("email-fallback", *call(Channel.EMAIL, "ann@example.org"))
+    assert answer == 500
+    assert failure_of(said) is failure
+
+
+def test_twilio_is_asked_for_the_text_as_it_is(dapr: Lone, world: World) -> None:
+    world.answer(201, b'{"sid": "SM1"}')
+    status, said = dapr.bind("sms", *call(Channel.SMS, "+4930123456"))
+    assert status < 300, said
+    [seen] = world.seen
+    form = parse_qs(seen.body.decode())
+    assert (seen.host, seen.path) == ("api.twilio.com", "/2010-04-01/Accounts/AC123/Messages.json")
+    assert (form["To"], form["From"]) == (["+4930123456"], ["+15005550006"])
+    assert form["Body"][0].startswith('Sidecart: Ihre Bestellung A-1 "ü"')
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"), [(400, Failure.PERMANENT), (401, Failure.TECHNICAL), (500, Failure.TECHNICAL)]
+)
+def test_what_twilio_refuses_is_told_apart(dapr: Lone, world: World, status: int, failure: Failure) -> None:
+    world.answer(status, b'{"code": 21211}')
+    answer, said = dapr.bind("sms", *call(Channel.SMS, "12"))
+    assert answer == 500
+    assert failure_of(said) is failure
