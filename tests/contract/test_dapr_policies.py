@@ -61,7 +61,7 @@ def test_delivery_is_retried_without_end_and_never_cut_off_by_a_breaker(broker: 
 
 def test_a_mail_is_never_sent_again_by_the_sidecar() -> None:
     lanes = {name: target["outbound"] for _, name, target in component_targets() if name.startswith("email")}
-    assert set(lanes) == {"email", "email-2", "email-fallback"}
+    assert set(lanes) == {"email", "email-2"}
     assert all("retry" not in outbound and "timeout" in outbound for outbound in lanes.values())
 
 
