@@ -10,10 +10,10 @@ WORKERS ?= 3
 TESTS ?= $(SUITE)
 MATRIX ?= tests/matrix
 
-.PHONY: help up down status test test-fast check format demo examples bench soak schemas dapr-schemas resilience matrix clean
+.PHONY: help up down status test test-fast check format demo examples bench soak schemas dapr-schemas resilience matrix test-k8s clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv/.synced ## Start the whole system and keep it up; DETACH=1 returns when it is ready, PROFILE=reference picks components
 	@$(RUN)/sidecart up $(if $(DETACH),--detach) $(if $(PROFILE),--profile $(PROFILE))
@@ -54,6 +54,9 @@ resilience: .venv/.synced ## Trouble every link, edit policies, move documents, 
 
 matrix: .venv/.synced ## Run one suite on every profile and product, then swap them under load; MATRIX=path for a part
 	@$(RUN)/pytest -s -rfE -m "not soak" $(MATRIX)
+
+test-k8s: .venv/.synced ## Send the manifests to a real API server and Dapr's injector, alerts to promtool; the first run builds them
+	@$(RUN)/pytest -m k8s tests/k8s
 
 bench: .venv/.synced ## Measure this machine's limits and the system against them, in one run
 	@$(RUN)/python -m tests.bench

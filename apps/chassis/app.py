@@ -13,6 +13,7 @@ from apps.chassis import (
     housekeeping,
     idempotency,
     jobs,
+    metrics,
     operating,
     operations,
     problems,
@@ -83,6 +84,8 @@ class Service:
     """Runs before the first request; what it returns is `chassis.extra`."""
     background: Sequence[Background] = ()
     """Loops that run until the process stops."""
+    gauges: Sequence[metrics.Gauge] = ()
+    """What its database knows of how the business goes; see `metrics`."""
     document_keys: Mapping[str, ListKeys] = field(default_factory=dict[str, ListKeys])
     """By role, how the keys of the documents kept there are listed: what moves them asks the database."""
     key_source: Callable[[Chassis], KeySource] | None = None
@@ -111,6 +114,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     app.include_router(events.router(service.handlers))
     app.include_router(jobs.router(service.jobs))
     app.include_router(operating.router(service.document_keys))
+    app.include_router(metrics.router(service.gauges))
     _install_errors(app, service)
     app.add_middleware(
         Shell,

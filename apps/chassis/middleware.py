@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from apps.chassis import problems, seams, telemetry
 from apps.chassis.problems import Problem
 
-_OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+_OPEN_PATHS = frozenset({"/healthz", "/readyz", "/internal/metrics"})
 _EVENTS = "/events/"
 
 

@@ -21,6 +21,17 @@ def upgrade(service: str, owner_url: str, revision: str = "head") -> None:
     command.upgrade(config, revision)
 
 
+def admit(runtime: str, owner_url: str) -> None:
+    """Let *runtime* read and write rows of what the owner has made and will make, and make nothing itself."""
+    engine = create_engine(make_url(owner_url).set(drivername="postgresql+psycopg"), poolclass=pool.NullPool)
+    role = engine.dialect.identifier_preparer.quote(runtime)
+    with engine.begin() as connection:
+        connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {role}"))
+        for rights, kind in (("SELECT, INSERT, UPDATE, DELETE", "TABLES"), ("USAGE, SELECT", "SEQUENCES")):
+            connection.execute(text(f"GRANT {rights} ON ALL {kind} IN SCHEMA public TO {role}"))
+            connection.execute(text(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON {kind} TO {role}"))
+
+
 def run_here() -> None:
     """Run within Alembic's env.py: one connection, one transaction per migration, one migrator at a time."""
     url = make_url(context.config.attributes["owner_url"]).set(drivername="postgresql+psycopg")
@@ -34,7 +45,7 @@ def run_here() -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Read the owner's address from the environment and upgrade."""
+    """Read the owner's address from the environment and upgrade; where it names one, admit the role that serves."""
     if len(arguments) != 1:
         sys.exit("usage: python -m apps.chassis.migrate SERVICE")
     service = arguments[0]
@@ -42,6 +53,8 @@ def main(arguments: list[str]) -> None:
     if not (url := os.environ.get(variable)):
         sys.exit(f"{service}: setting {variable} is missing; give the address of the database with its owner's role")
     upgrade(service, url)
+    if runtime := os.environ.get(f"{service.upper()}_DATABASE_RUNTIME_ROLE"):
+        admit(runtime, url)
 
 
 if __name__ == "__main__":

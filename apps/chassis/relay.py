@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from apps.chassis import seams
 from apps.chassis.codec import Codec
 from apps.chassis.hot import Hot
+from apps.chassis.metrics import PUBLISHED
 from apps.chassis.outbox import Envelope
 from apps.chassis.pacing import Pace
 from apps.chassis.telemetry import log
@@ -151,7 +152,9 @@ class Relay:
             seams.after("publish")
             if rejected:
                 closed.add(destination)
-            published += [envelope.id for envelope in group if envelope.id not in rejected]
+            accepted = [envelope.id for envelope in group if envelope.id not in rejected]
+            PUBLISHED.labels(destination[1]).inc(len(accepted))
+            published += accepted
         if published:
             await _MARK.run(connection, ids=published)
             seams.after("mark")

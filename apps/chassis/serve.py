@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     telemetry.start(service.name, settings.log_level)
     uvicorn.run(
         create_app(service, settings),
-        host="127.0.0.1",
+        host=settings.host,
         port=settings.port,
         loop="uvloop",
         http="httptools",

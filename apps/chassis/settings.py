@@ -28,6 +28,8 @@ class ServiceSettings(BaseSettings):
     service: ClassVar[str]
 
     port: PositiveInt = Field(validation_alias="APP_PORT")
+    host: str = Field(default="127.0.0.1", validation_alias="APP_HOST")
+    """Where to listen: in a pod, probes come from outside."""
     app_api_token: SecretStr = Field(validation_alias="APP_API_TOKEN", min_length=16)
     sidecar_http_port: PositiveInt = Field(default=3500, validation_alias="DAPR_HTTP_PORT")
     sidecar_token: SecretStr | None = Field(default=None, validation_alias="DAPR_API_TOKEN")

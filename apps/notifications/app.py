@@ -1,6 +1,7 @@
 from apps.chassis.app import Chassis, Service
 from apps.chassis.codec import Codec
 from apps.chassis.sidecar import Sidecar
+from apps.notifications.gauges import GAUGES
 from apps.notifications.jobs import jobs
 from apps.notifications.office import Office, feed, keep, open_office, send
 from apps.notifications.problems import PROBLEMS
@@ -31,4 +32,5 @@ SERVICE = Service(
     codec=_codec,
     prepare=prepare,
     background=[send, feed, keep],
+    gauges=GAUGES,
 )

@@ -1,5 +1,6 @@
 from apps.chassis.app import Service
 from apps.orders import details, jobs, routes, running
+from apps.orders.gauges import GAUGES
 from apps.orders.problems import PROBLEMS
 from apps.orders.settings import OrdersSettings
 from apps.orders.subscriptions import handlers
@@ -13,5 +14,6 @@ SERVICE = Service(
     problems=PROBLEMS,
     prepare=running.begin,
     background=[running.watch_replica, running.watch_orders],
+    gauges=GAUGES,
     document_keys={details.STORE: details.keys_after},
 )

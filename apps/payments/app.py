@@ -5,6 +5,7 @@ from apps.chassis.settings import MisconfiguredError
 from apps.chassis.sidecar import Sidecar
 from apps.payments import terms
 from apps.payments.clients import Orders
+from apps.payments.gauges import GAUGES
 from apps.payments.jobs import jobs
 from apps.payments.problems import PROBLEMS
 from apps.payments.provider import Provider
@@ -60,4 +61,5 @@ SERVICE = Service(
     codec=_vault,
     prepare=_providers,
     background=[_work],
+    gauges=GAUGES,
 )

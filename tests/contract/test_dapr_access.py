@@ -49,6 +49,7 @@ CLOSED = (
     "POST /events/dead-letters",
     "POST /jobs/every-10s",
     "GET /internal",
+    "GET /internal/metrics",
     "POST /internal/operator/replay",
     "POST /internal/operator/documents/copy",
     "POST /internal/operator/documents/hold",
