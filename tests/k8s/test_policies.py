@@ -129,7 +129,9 @@ def test_a_sidecar_may_read_what_its_files_name_and_nothing_else(documents: Docu
 
 def test_every_address_that_a_component_reads_is_given(documents: Documents) -> None:
     given = {
-        deployment["metadata"]["name"]: deployment["spec"]["template"]["metadata"]["annotations"].get("dapr.io/env", "")
+        deployment["metadata"]["name"]: deployment["spec"]["template"]["metadata"]
+        .get("annotations", {})
+        .get("dapr.io/env", "")
         for deployment in of_kind(documents, "Deployment")
     }
     for component in of_kind(documents, "Component"):
