@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # One target for each service (`docker build --target orders .`), one for the migrations' Job (the same image), and `daprd` for
-# the edge. Bases are named by version; what is installed is what uv.lock says, for that service's extra and nothing else.
+# the sidecars. Bases are named by version; what is installed is what uv.lock says, for that service's extra and nothing else.
 ARG PYTHON=3.13.9-slim-bookworm
 
 FROM golang:1.26.5-bookworm AS runtime
@@ -12,7 +12,7 @@ RUN CGO_ENABLED=0 go build -mod=readonly -trimpath -tags stablecomponents \
     -ldflags "-s -w -X github.com/dapr/dapr/pkg/buildinfo.version=$(go list -m -f '{{.Version}}' github.com/dapr/dapr | tr -d v)" \
     -o /out/daprd ./cmd/daprd
 
-# The edge's sidecar: upstream's, with the rate limit of docs/adr/0013.
+# The sidecars: upstream's, with the rate limit of docs/adr/0013 and the mail binding of 0015.
 FROM gcr.io/distroless/static-debian12:nonroot AS daprd
 COPY --from=runtime /out/daprd /daprd
 USER 65532
