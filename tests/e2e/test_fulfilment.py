@@ -1,4 +1,4 @@
-"""What becomes of an order after it is placed, across orders, payments and the processor: the money follows the goods."""
+"""What becomes of an order once it is placed, across orders, payments and the processor: money follows the goods."""
 
 import asyncio
 import json
