@@ -149,8 +149,8 @@ def bounded(ids: Sequence[UUID]) -> dict[str, Any]:
 
 
 def bound(moment: datetime) -> UUID:
-    """Return the smallest id that an order placed at *moment* can have."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    """Return the smallest id that an order placed at *moment* can have; before 1970 none was."""
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 def line_at(row: Any, quantity: int, price: int) -> Line:

@@ -9,6 +9,8 @@ from sqlalchemy.exc import ProgrammingError
 from apps.chassis.hot import Hot
 from apps.orders import settling, store
 from tests.store.orders.shop import Shop
+from tests.support.many_orders import fill
+from tests.support.postgres import Cluster
 
 _MONTHS = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'orders'::regclass ORDER BY 1")
 
@@ -68,3 +70,31 @@ async def test_a_months_bound_is_the_smallest_id_of_its_first_millisecond(shop: 
     async with shop.database.transaction() as tx:
         in_sql = await tx.scalar(text("SELECT uuid_bound(:moment)"), {"moment": moment})
     assert in_sql == store.bound(moment) == UUID("019b76da-a800-0000-0000-000000000000")
+
+
+async def test_a_month_is_detached_and_attached_again_while_the_service_goes_on(
+    shop: Shop, postgres_cluster: Cluster
+) -> None:
+    name = shop.database.engine.url.database
+    assert name
+    with postgres_cluster.connect("postgres", name) as owner:
+        fill(owner, orders=240, customers=1)
+        first = owner.execute("SELECT min(id::text) FROM orders").fetchone()
+        assert first
+        month = datetime.fromtimestamp(UUID(first[0]).int / 2**80 / 1000, UTC)
+        suffix, before = f"_{month:%Y_%m}", await shop.count("orders")
+        bounds = owner.execute(
+            "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = %s", [f"orders{suffix}"]
+        ).fetchone()
+        assert bounds
+        tables = ("orders", "order_lines", "order_timeline", "order_shipments", "order_returns")
+        for table in tables:
+            owner.execute(f"ALTER TABLE {table} DETACH PARTITION {table}{suffix} CONCURRENTLY".encode())
+        assert await shop.count("orders") < before
+        assert (await shop.call("GET", f"/orders/{first[0]}", role="support")).status == 404
+        assert (await shop.place(tea=1)).status == 201
+        async with shop.database.transaction() as tx:
+            assert await store.ensure_partitions(tx, 3) == 0, "what was archived is not made anew"
+        for table in tables:
+            owner.execute(f"ALTER TABLE {table} ATTACH PARTITION {table}{suffix} {bounds[0]}".encode())
+        assert await shop.count("orders") == before + 1
