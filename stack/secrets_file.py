@@ -29,6 +29,7 @@ def database_urls() -> dict[str, tuple[str, str]]:
 SHAPES = {key: _URL.format(role=role, database=database) for key, (role, database) in database_urls().items()} | {
     "valkey-password": r"[A-Za-z0-9_-]{16,}",
     "users-signing-kek": _KEY_32,
+    "users-first-admin-password": _LONG,
     "notifications-kek": _KEY_32,
     "notifications-receipts-secret": r"whsec_[A-Za-z0-9+/=]{16,}",
     "payments-keks": rf"k\d+:{_KEY_32}(,k\d+:{_KEY_32})*",
@@ -50,6 +51,7 @@ SHAPES = {key: _URL.format(role=role, database=database) for key, (role, databas
 # Keys that files of older releases lack: generated where absent. Any other missing key was lost, and a new one in its
 # place would lock out what the old one opened.
 ADDED_LATER = (
+    "users-first-admin-password",
     "notifications-kek",
     "notifications-receipts-secret",
     *(key for key in SHAPES if key.startswith(("rabbitmq-", "mongodb-", "kafka-", "dynamodb-"))),
@@ -99,6 +101,7 @@ def _generate(port: int) -> dict[str, str]:
     return values | {
         "valkey-password": secrets.token_urlsafe(24),
         "users-signing-kek": _key(),
+        "users-first-admin-password": secrets.token_urlsafe(24),
         "notifications-kek": _key(),
         "notifications-receipts-secret": f"whsec_{_key()}",
         "payments-keks": f"k1:{_key()}",

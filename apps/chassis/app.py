@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from apps.chassis import (
+    answers,
     events,
     housekeeping,
     idempotency,
@@ -90,6 +91,8 @@ class Service:
     """By role, how the keys of the documents kept there are listed: what moves them asks the database."""
     key_source: Callable[[Chassis], KeySource] | None = None
     """Where verification keys come from; by default users is asked, by app-id."""
+    scope: str | None = None
+    """What a machine client needs for what any signed-in person may do here; by default the service's name."""
 
 
 def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
@@ -115,7 +118,9 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     app.include_router(jobs.router(service.jobs))
     app.include_router(operating.router(service.document_keys))
     app.include_router(metrics.router(service.gauges))
+    app.state.scope = service.scope or service.name
     _install_errors(app, service)
+    answers.document(app)
     app.add_middleware(
         Shell,
         token=settings.app_api_token.get_secret_value(),

@@ -29,6 +29,8 @@ class Principal:
     scopes: frozenset[str]
     email_verified: bool
     session_id: UUID | None
+    client: bool = False
+    """Whether it is a machine client, whose rights are its scopes; a person's are the roles."""
 
     def has(self, *roles: Role) -> bool:
         """Tell whether the caller holds one of *roles*; an administrator holds all."""
@@ -72,14 +74,19 @@ from_sidecar = _declared(_own_sidecar, Access("sidecar"))
 
 
 def requires(*roles: Role, scope: str | None = None) -> params.Depends:
-    """Let in callers with a valid access token that holds one of *roles* (none named: any) and *scope*."""
+    """Let in callers with a valid access token that holds one of *roles* (none named: any) and *scope*.
+
+    A machine client plays the roles that its scopes stand for; where a route names neither, it needs the scope of the
+    service, which every customer has.
+    """
 
     async def check(request: Request) -> Principal:
         principal: Principal = await request.app.state.chassis.tokens.principal(request.headers.get("authorization"))
         if roles and not principal.has(*roles):
             raise ProblemError(403, "role-required", f"This needs one of the roles: {', '.join(roles)}.")
-        if scope and scope not in principal.scopes:
-            raise ProblemError(403, "scope-required", f"This needs the scope {scope}.")
+        needed = scope or (request.app.state.scope if principal.client and not roles else None)
+        if needed and needed not in principal.scopes:
+            raise ProblemError(403, "scope-required", f"This needs the scope {needed}.")
         request.state.subject = principal.id
         return principal
 
@@ -106,3 +113,4 @@ def internal(*app_ids: str) -> params.Depends:
 Caller = Annotated[Principal, requires()]
 Support = Annotated[Principal, requires(Role.SUPPORT)]
 Staff = Annotated[Principal, requires(Role.STAFF)]
+Admin = Annotated[Principal, requires(Role.ADMIN)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -19,6 +19,19 @@ _TITLES = {
     428: "Precondition required", 429: "Too many requests", 500: "Internal error", 503: "Temporarily unavailable",
 }  # fmt: skip
 _RETRY_AFTER_S = 2
+_MEDIA = "application/problem+json"
+_TEXT = {"type": "string"}
+SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT, "instance": _TEXT,
+        "errors": {"type": "array", "items": {"type": "object", "properties": {"pointer": _TEXT, "detail": _TEXT}}},
+        "trace_id": _TEXT,
+    },
+}  # fmt: skip
+"""How OpenAPI describes any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,12 @@ def response(problem: Problem, detail: str, instance: str, errors: list[dict[str
         body["errors"] = errors
     if trace_id := telemetry.trace_id():
         body["trace_id"] = trace_id
-    return Response(orjson.dumps(body), problem.status, dict(problem.headers), "application/problem+json")
+    return Response(orjson.dumps(body), problem.status, dict(problem.headers), _MEDIA)
+
+
+def may(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Declare problems that a route answers with, besides those that any such route may; for its `responses`."""
+    return {status: {"description": _TITLES[status], "content": {_MEDIA: {"schema": SCHEMA}}} for status in statuses}
 
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
@@ -69,8 +87,9 @@ def install(app: FastAPI, table: Mapping[type[Exception], Problem]) -> None:
 
 def _teller(problem: Problem) -> Handler:
     async def tell(request: Request, error: Exception) -> Response:
-        # an error that names places in the body carries them as `pointers`
-        return response(problem, str(error), request.url.path, getattr(error, "pointers", None))
+        # an error may carry places in the body as `pointers`, and how long to wait as `headers`
+        told = Problem(problem.status, problem.slug, {**problem.headers, **getattr(error, "headers", {})})
+        return response(told, str(error), request.url.path, getattr(error, "pointers", None))
 
     return tell
 

@@ -79,6 +79,8 @@ class Tokens:
         """Ask for the current keys, keep them, and forget those that were withdrawn."""
         self._asked_at = time.monotonic()
         found = list(await self.source())
+        if not found:
+            raise SidecarError("users published no key")
         kids = [str(key["kid"]) for key in found]
         async with self._database.transaction() as tx:
             await tx.execute(_SAVE, {"kids": kids, "jwks": [orjson.dumps(key).decode() for key in found]})
@@ -91,8 +93,10 @@ class Tokens:
 
     def _use(self, keys: Sequence[Jwk]) -> None:
         # only EC keys are ever imported: a token cannot choose another family of algorithms
+        known = {key.kid for key in self._keys.keys}
         self._keys = KeySet([ECKey.import_key(key) for key in keys])
-        self._verified.clear()
+        if known - {key.kid for key in self._keys.keys}:  # what a withdrawn key signed is good no more
+            self._verified.clear()
 
     async def _verify(self, token: str) -> tuple[float, Principal]:
         if not self._keys.keys:
@@ -166,6 +170,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
             scopes=frozenset(str(claims.get("scope", "")).split()),
             email_verified=bool(claims.get("email_verified")),
             session_id=UUID(claims["sid"]) if "sid" in claims else None,
+            client="client_id" in claims,
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise _refusal() from error

@@ -1,12 +1,8 @@
-import base64
-import binascii
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, Self
-from uuid import UUID
+from typing import Final
 
 SCOPES: Final = {
     "customer": ("profile", "orders", "payments", "notifications"),
@@ -14,22 +10,31 @@ SCOPES: Final = {
     "staff": ("catalogue",),
     "admin": ("admin",),
 }
+EVERY_SCOPE: Final = tuple(scope for scopes in SCOPES.values() for scope in scopes)
 _SECRET_BYTES = 32
-_FAMILY_BYTES = 16
-_REFRESH_BYTES = 16 + 4 + _FAMILY_BYTES + _SECRET_BYTES
 
 
 class Purpose(StrEnum):
     """What a one-time token is good for."""
 
     VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105  # a purpose
+    CHANGE_EMAIL_OLD = "email_change_old"
+    CHANGE_EMAIL_NEW = "email_change_new"
+
+
+class Status(StrEnum):
+    """Whether an account may be used."""
+
+    ACTIVE = "active"
+    LOCKED = "locked"
 
 
 class CredentialsRefusedError(Exception):
-    """The address or the password is wrong; nobody is told which."""
+    """Address, password or code is wrong, or the account is locked; nobody is told which."""
 
     def __init__(self) -> None:
-        super().__init__("The e-mail address or the password is not right.")
+        super().__init__("The e-mail address, the password or the code is not right.")
 
 
 class RefreshRefusedError(Exception):
@@ -53,6 +58,64 @@ class UserNotFoundError(Exception):
         super().__init__("There is no such user.")
 
 
+class SessionEndedError(Exception):
+    """The access token has not expired yet, but its session has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("This session has ended; sign in again.")
+
+
+class SignInTooOldError(Exception):
+    """What was asked for needs somebody who proved a moment ago who they are."""
+
+    def __init__(self) -> None:
+        super().__init__("This needs a session that began a moment ago; sign in again and repeat it.")
+
+
+class PasswordWrongError(Exception):
+    """The caller's own password is not the one given."""
+
+    def __init__(self) -> None:
+        super().__init__("The current password is not right.")
+
+
+class PasswordTooCommonError(Exception):
+    """Whoever guesses passwords tries this one early."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__("Some fields are not valid.")
+        detail = "is among the passwords that are guessed first, or is your own address; choose another"
+        self.pointers = [{"pointer": f"#/{field}", "detail": detail}]
+
+
+class SecondFactorOnError(Exception):
+    """The account has a second factor already."""
+
+    def __init__(self) -> None:
+        super().__init__("A second factor is set up; remove it before another is set up.")
+
+
+class CodeRefusedError(Exception):
+    """The code does not belong to the secret, or was used."""
+
+    def __init__(self) -> None:
+        super().__init__("The code is not right, or was used before; wait for the next.")
+
+
+class LastAdministratorError(Exception):
+    """Nobody would be left to give the role back."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the last administrator; make another one first.")
+
+
+class ClientNotFoundError(Exception):
+    """There is no such machine client, or it is revoked."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such client, or it is revoked.")
+
+
 class OperatorTokensOffError(Exception):
     """This system does not let its operator make tokens."""
 
@@ -65,51 +128,17 @@ def scope_of(roles: Iterable[str]) -> str:
     return " ".join(scope for role in sorted(roles) for scope in SCOPES.get(role, ()))
 
 
+def roles_within(scopes: Iterable[str]) -> list[str]:
+    """Return the roles that a machine client plays: those beyond a customer's whose scopes it holds."""
+    held = set(scopes)
+    return [role for role, needed in SCOPES.items() if role != "customer" and held.issuperset(needed)]
+
+
 def digest(secret: bytes) -> bytes:
     """Return what is stored in place of a random secret; it needs no salt, having 128 bits and more."""
     return hashlib.sha256(secret).digest()
 
 
-def new_one_time_token() -> str:
-    """Return a token for a mail's link."""
+def new_secret() -> str:
+    """Return a token for a mail's link, or a client's secret."""
     return secrets.token_urlsafe(_SECRET_BYTES)
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
-    """A generation of a session's refresh tokens.
-
-    `family` stays the same for all of them: it tells a token that was good once, whose reuse ends the session, from
-    one that somebody made up from a session's id, which must not.
-    """
-
-    session_id: UUID
-    generation: int
-    family: bytes
-    secret: bytes
-
-    @classmethod
-    def first(cls, session_id: UUID) -> Self:
-        """Begin a family."""
-        return cls(session_id, 1, secrets.token_bytes(_FAMILY_BYTES), secrets.token_bytes(_SECRET_BYTES))
-
-    def next(self) -> Self:
-        """Return the token that replaces this one."""
-        return replace(self, generation=self.generation + 1, secret=secrets.token_bytes(_SECRET_BYTES))
-
-    def dump(self) -> str:
-        """Return the form that clients keep."""
-        raw = self.session_id.bytes + self.generation.to_bytes(4) + self.family + self.secret
-        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-    @classmethod
-    def load(cls, token: str) -> Self:
-        """Read what a client sent, or raise RefreshRefusedError."""
-        try:
-            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise RefreshRefusedError from error
-        if len(raw) != _REFRESH_BYTES:
-            raise RefreshRefusedError
-        family, secret = raw[20 : 20 + _FAMILY_BYTES], raw[20 + _FAMILY_BYTES :]
-        return cls(UUID(bytes=raw[:16]), int.from_bytes(raw[16:20]), family, secret)

@@ -1,8 +1,9 @@
-"""The keys that sign access tokens: made once for all replicas, their private parts sealed, the newest signs."""
+"""The keys that sign access tokens: made for all replicas, their private parts sealed, published before they sign."""
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,17 +21,35 @@ from apps.users.sealing import SECRET
 from apps.users.tables import SigningKey
 
 _CURVE: Final = "P-256"
-_ALGORITHM: Final = "ES256"
+ALGORITHM: Final = "ES256"
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    private: ECKey
+    header: dict[str, str]
+    signs_from: datetime
 
 
 class Signer:
-    """Makes access tokens, and publishes what verifies them."""
+    """Makes access tokens with the newest key whose time has come, and publishes what verifies them."""
 
-    def __init__(self, issuer: str, key: ECKey, published: Sequence[Jwk]) -> None:
+    def __init__(self, issuer: str, sealer: Codec) -> None:
         self.issuer = issuer
-        self.published = published
-        self._key = key
-        self._header = {"alg": _ALGORITHM, "typ": "at+jwt", "kid": key.thumbprint()}
+        self.published: Sequence[Jwk] = []
+        self._sealer = sealer
+        self._keys: list[_Key] = []
+
+    def use(self, kept: Sequence[SigningKey]) -> None:
+        """Sign with these from now on, newest first; what is held already is not opened again."""
+        held = {key.header["kid"]: key for key in self._keys}
+        self._keys = [held.get(key.kid) or self._open(key) for key in kept]
+        self.published = [key.public_jwk for key in kept]
+
+    @property
+    def kid(self) -> str:
+        """The id of the key that signs at this moment."""
+        return self._current().header["kid"]
 
     def issue(
         self,
@@ -40,8 +59,9 @@ class Signer:
         *,
         email_verified: bool,
         session_id: UUID | None = None,
+        client_scope: str | None = None,
     ) -> str:
-        """Return an access token that is good for *ttl* from now."""
+        """Return an access token that is good for *ttl* from now; *client_scope* makes it a machine client's."""
         now = int(time.time())
         claims: dict[str, Any] = {
             "iss": self.issuer,
@@ -51,53 +71,51 @@ class Signer:
             "iat": now,
             "jti": str(uuid7()),
             "roles": sorted(roles),
-            "scope": domain.scope_of(roles),
+            "scope": domain.scope_of(roles) if client_scope is None else client_scope,
             "email_verified": email_verified,
         }
         if session_id:
             claims["sid"] = str(session_id)
-        return jwt.encode(self._header, claims, self._key, algorithms=[_ALGORITHM])
+        if client_scope is not None:
+            claims["client_id"] = str(subject)
+        key = self._current()
+        return jwt.encode(key.header, claims, key.private, algorithms=[ALGORITHM])
 
-    def discovery(self) -> dict[str, Any]:
-        """Describe the issuer as OpenID Connect Discovery does, as far as it applies here."""
-        return {
-            "issuer": self.issuer,
-            "jwks_uri": f"{self.issuer}/.well-known/jwks.json",
-            "response_types_supported": [],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [_ALGORITHM],
-            "scopes_supported": [scope for scopes in domain.SCOPES.values() for scope in scopes],
-            "claims_supported": ["iss", "sub", "aud", "exp", "iat", "jti", "sid", "roles", "scope", "email_verified"],
-        }
+    def _current(self) -> _Key:
+        now = datetime.now(UTC)
+        # the first key of a new system signs at once, also where the database's clock is ahead of ours
+        return next((key for key in self._keys if key.signs_from <= now), self._keys[-1])
 
-    async def key_source(self) -> Sequence[Jwk]:
-        """Return the published keys, as the chassis asks for them."""
-        return self.published
+    def _open(self, key: SigningKey) -> _Key:
+        try:
+            private = self._sealer.open(key.sealed_private_jwk, _context(key.kid))
+        except ValueError as error:
+            raise MisconfiguredError(
+                f"secret {SECRET} does not open signing key {key.kid} in the database, which another sealed; "
+                "put the earlier value back in secrets"
+            ) from error
+        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
+        return _Key(ECKey.import_key(orjson.loads(private)), header, key.signs_from)
 
 
 async def open_signer(tx: AsyncSession, sealer: Codec, issuer: str) -> Signer:
-    """Return a signer with the newest key, making the first one; a replica that starts meanwhile waits."""
+    """Return a signer with the keys there are, making the first one; a replica that starts meanwhile waits."""
     await store.lock_signing_keys(tx)
-    kept = await store.list_signing_keys(tx)
-    if not kept:
-        kept = [await _make(tx, sealer)]
-    newest = kept[0]
-    try:
-        private = sealer.open(newest.sealed_private_jwk, _context(newest.kid))
-    except ValueError as error:
-        raise MisconfiguredError(
-            f"secret {SECRET} does not open signing key {newest.kid} in the database, which another sealed; "
-            "put the earlier value back in secrets"
-        ) from error
-    return Signer(issuer, ECKey.import_key(orjson.loads(private)), [key.public_jwk for key in kept])
+    if not await store.list_signing_keys(tx):
+        await make(tx, sealer, datetime.now(UTC))
+    signer = Signer(issuer, sealer)
+    signer.use(await store.list_signing_keys(tx))
+    return signer
 
 
-async def _make(tx: AsyncSession, sealer: Codec) -> SigningKey:
+async def make(tx: AsyncSession, sealer: Codec, signs_from: datetime) -> SigningKey:
+    """Make a key that is published from now on."""
     key = ECKey.generate_key(_CURVE)
     kid = key.thumbprint()
-    public = {**key.as_dict(private=False), "kid": kid, "use": "sig", "alg": _ALGORITHM}
+    public = {**key.as_dict(private=False), "kid": kid, "use": "sig", "alg": ALGORITHM}
     private = orjson.dumps(key.as_dict(private=True))
-    made = SigningKey(kid=kid, public_jwk=public, sealed_private_jwk=sealer.seal(private, _context(kid)))
+    sealed = sealer.seal(private, _context(kid))
+    made = SigningKey(kid=kid, public_jwk=public, sealed_private_jwk=sealed, signs_from=signs_from)
     await store.add(tx, made)
     return made
 

@@ -38,6 +38,11 @@ class Passwords:
         """Tell whether *password* is the one behind *encoded*; None, for no account, takes as long and is never so."""
         return await self._run(lambda: self._matches(encoded or self._nobodys, password)) and encoded is not None
 
+    def expect_room(self) -> None:
+        """Raise OverloadedError where `verify` would, before anything is counted against the one who waits."""
+        if self._room <= 0:
+            raise OverloadedError
+
     def outdated(self, encoded: str) -> bool:
         """Tell whether *encoded* was made with other parameters than today's."""
         return self._hasher.check_needs_rehash(encoded)
@@ -53,8 +58,7 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._room <= 0:
-            raise OverloadedError
+        self.expect_room()
         self._room -= 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -1,57 +1,39 @@
-from datetime import datetime
-from typing import Annotated, Literal
-from uuid import UUID
-from zoneinfo import ZoneInfo
+"""What clients send and get about accounts and sessions; administrators and machines have `admin_schemas`."""
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from apps.chassis.auth import Role
+from apps.users.fields import Email, Locale, NewPassword, OpaqueToken, PersonName, Phone, Timezone
+from apps.users.totp import plain_recovery_code
 
 _MAX_TTL_S = 86_400
 
-
-def _email(text: str) -> str:
-    try:
-        # no look-up in DNS: an address that mail does not reach is never verified
-        return validate_email(text, check_deliverability=False, test_environment=True).normalized
-    except EmailNotValidError as error:
-        raise ValueError("not an e-mail address") from error
+GivenPassword = Annotated[SecretStr, Field(max_length=128)]
+Code = Annotated[str, Field(min_length=1, max_length=32)]
 
 
-def _timezone(text: str) -> str:
-    try:
-        return ZoneInfo(text).key
-    except (LookupError, ValueError, OSError) as error:
-        raise ValueError("not a time zone of the IANA database, such as Europe/Berlin") from error
-
-
-Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
-Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
-PersonName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^\P{Cc}*$")
-]
-Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164: + and digits")]
-Locale = Annotated[
-    str,
-    Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$", description="BCP 47: en, de-CH, zh-Hant-TW"),
-]
-Timezone = Annotated[str, Field(max_length=64), AfterValidator(_timezone)]
-OpaqueToken = Annotated[SecretStr, Field(min_length=1, max_length=512)]
+def _some_letters(code: str) -> str:
+    if not plain_recovery_code(code):
+        raise ValueError("a code has digits or letters")
+    return code
 
 
 class Registration(BaseModel):
     """What a person says of themselves to get an account."""
 
     email: Email
-    password: Password
+    password: NewPassword
     name: PersonName | None = None
     phone: Phone | None = None
     locale: Locale = "en"
     timezone: Timezone = "UTC"
 
 
-class RegistrationAccepted(BaseModel):
+class Accepted(BaseModel):
     """The same whether or not the address has an account."""
 
     status: Literal["check_your_mail"] = "check_your_mail"
@@ -64,10 +46,13 @@ class EmailProof(BaseModel):
 
 
 class Credentials(BaseModel):
-    """What signs a person in."""
+    """What signs a person in; `otp` takes a code of the second factor, or a recovery code."""
 
     email: Email
-    password: Annotated[SecretStr, Field(max_length=128)]
+    password: GivenPassword
+    otp: Annotated[Code, AfterValidator(_some_letters)] | None = None
+    device_token: OpaqueToken | None = None
+    """From an earlier sign-in on this device: others' failures then do not slow it down."""
 
 
 class RefreshForm(BaseModel):
@@ -84,6 +69,74 @@ class SignedIn(BaseModel):
     expires_in: int
     refresh_token: str
     session_id: UUID
+    device_token: str | None = None
+
+
+class SessionView(BaseModel):
+    """A session as its owner sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    current: bool = False
+    created_at: datetime
+    refreshed_at: datetime
+    expires_at: datetime
+    address: str | None
+    agent: str | None
+
+
+class SessionPage(BaseModel):
+    """A page of sessions, newest first."""
+
+    items: list[SessionView]
+    next: UUID | None
+
+
+class PasswordChangeForm(BaseModel):
+    """The password in use, and the one to come."""
+
+    current_password: GivenPassword
+    new_password: NewPassword
+
+
+class ResetForm(BaseModel):
+    """Whose password is forgotten."""
+
+    email: Email
+
+
+class ResetConfirmation(BaseModel):
+    """The token from the mail, and the password to come."""
+
+    token: OpaqueToken
+    new_password: NewPassword
+
+
+class EmailChangeForm(BaseModel):
+    """The address to come, and the password as proof."""
+
+    new_email: Email
+    password: GivenPassword
+
+
+class SecondFactorSecret(BaseModel):
+    """What an authenticator app needs; it is shown once."""
+
+    secret: str
+    otpauth_uri: str
+
+
+class CodeForm(BaseModel):
+    """A code from the authenticator app."""
+
+    otp: Code
+
+
+class RecoveryCodes(BaseModel):
+    """What stands in for a lost second factor, each once; they are shown once."""
+
+    recovery_codes: list[str]
 
 
 class ProfileChange(BaseModel):
@@ -134,6 +187,18 @@ class ContactView(BaseModel):
     phone: str | None
     locale: str
     timezone: str
+
+
+class Export(BaseModel):
+    """All that is stored here about one person, but for secrets and hashes."""
+
+    profile: ProfileView
+    status: str
+    sessions: list[SessionView]
+    second_factor: dict[str, Any] | None
+    email_change: dict[str, Any] | None
+    pending_mails: list[dict[str, Any]]
+    audit: list[dict[str, Any]]
 
 
 class OperatorTokenForm(BaseModel):

@@ -3,71 +3,106 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from apps.users import store
-from apps.users.domain import CredentialsRefusedError, RefreshRefusedError, RefreshToken, digest
+from apps.chassis.auth import Principal
+from apps.users import audit, devices, facts, second_factor, session_store, store, throttling
+from apps.users.domain import CredentialsRefusedError, RefreshRefusedError, Status, digest
+from apps.users.means import Means
+from apps.users.origin import Origin
+from apps.users.refresh_tokens import RefreshToken
 from apps.users.schemas import Credentials, SignedIn
 from apps.users.tables import Session, User
-from apps.users.use_cases import Means, alert
 
 
-async def sign_in(means: Means, form: Credentials) -> SignedIn:
+async def sign_in(means: Means, form: Credentials, origin: Origin) -> SignedIn:
     """Begin a session; whatever is wrong, the answer is the same and takes as long."""
+    means.passwords.expect_room()
     async with means.database.transaction() as tx:
         known = await store.find_user(tx, form.email)
+        counted = _counted(means, form, known, origin)
+        await throttling.admit(tx, *counted)
     password = form.password.get_secret_value()
-    if not await means.passwords.verify(known.password_hash if known else None, password) or known is None:
-        raise CredentialsRefusedError
-    renewed = await means.passwords.hash(password) if means.passwords.outdated(known.password_hash) else None
+    right = await means.passwords.verify(known.password_hash if known else None, password)
+    renewed = None
+    if right and known and means.passwords.outdated(known.password_hash):
+        renewed = await means.passwords.hash(password)
     async with means.database.transaction() as tx:
-        user = await store.lock_user(tx, known.id)
-        if user.password_hash != known.password_hash:  # changed while we verified the earlier one
-            raise CredentialsRefusedError
-        user.password_hash = renewed or user.password_hash
-        await store.forget_expired(tx, user.id)
-        token = RefreshToken.first(uuid7())
-        await store.add(tx, _session(means, user, token))
-    return _signed_in(means, user, token)
+        user = await _admitted(tx, means, known, form.otp, origin) if right and known else None
+        if user:
+            user.password_hash = renewed or user.password_hash
+            await throttling.forget(tx, *counted)
+            await session_store.forget_expired(tx, user.id)
+            token = RefreshToken.first(uuid7())
+            await store.add(tx, _session(means, user, token, origin))
+            await audit.record(tx, "signed_in", user.id, f"user:{user.id}", origin, session=str(token.session_id))
+            return _signed_in(means, user, token, device=devices.issue(means.sealer.derived("devices"), user.id))
+        await audit.record(tx, "signed_in", known.id if known else None, audit.ANYONE, origin, outcome=audit.REFUSED)
+    # raised only here: within the transaction it would undo what is kept of the try
+    raise CredentialsRefusedError
 
 
-async def refresh(means: Means, presented: str) -> SignedIn:
-    """Trade the newest refresh token for the next; one that was traded before ends the session for everybody."""
-    old = RefreshToken.load(presented)
-    new = old.next()
+def _counted(means: Means, form: Credentials, known: User | None, origin: Origin) -> list[throttling.Key]:
+    """Return under what a try counts: a device that its owner signed in from is not held up by strangers."""
+    if known and form.device_token:
+        token = form.device_token.get_secret_value()
+        if device := devices.recognise(means.sealer.derived("devices"), known.id, token):
+            return [throttling.device(device)]
+    return [throttling.pair(form.email, origin.address), throttling.account(form.email)]
+
+
+async def _admitted(tx: AsyncSession, means: Means, known: User, otp: str | None, origin: Origin) -> User | None:
+    """Return the account, locked, where its password is still the one verified and what else it asks for is right."""
+    user = await store.lock_user(tx, known.id)
+    if user.password_hash != known.password_hash or user.status != Status.ACTIVE:
+        return None
+    return user if await second_factor.passes(tx, means, user, otp, origin) else None
+
+
+async def refresh(means: Means, presented: str, origin: Origin) -> SignedIn:
+    """Trade the newest refresh token for the next, the same one within the grace; an older one ends the session."""
+    old, settings = RefreshToken.load(presented), means.settings
+    new = old.next(means.sealer.derived("refresh tokens"))
     async with means.database.transaction() as tx:
-        if user_id := await store.advance_session(tx, old, new, _expiry(means)):
-            user = await store.get_user(tx, user_id)
-            return _signed_in(means, user, new)
-        if user_id := await store.end_family(tx, old):
-            alert(tx, await store.lock_user(tx, user_id), "refresh_token_reused")
+        user_id = await session_store.advance(tx, old, new, settings.session_ttl, settings.session_lifetime)
+        user_id = user_id or await session_store.replaced_a_moment_ago(tx, old, new, settings.refresh_grace)
+        if user_id:
+            return _signed_in(means, await store.get_user(tx, user_id), new)
+        if user_id := await session_store.end_family(tx, old):
+            facts.alert(tx, await store.lock_user(tx, user_id), "refresh_token_reused")
+            said = {"session": str(old.session_id), "generation": old.generation}
+            await audit.record(tx, "refresh_token_reused", user_id, audit.ANYONE, origin, outcome=audit.REFUSED, **said)
     # raised only here: within the transaction it would undo the end of the session
     raise RefreshRefusedError
 
 
-async def sign_out(means: Means, session_id: UUID | None, user_id: UUID) -> None:
-    """End the session that a token belongs to; a token of no session has none to end."""
-    if session_id:
-        async with means.database.transaction() as tx:
-            await store.end_session(tx, session_id, user_id)
+async def end(tx: AsyncSession, caller: Principal, session_id: UUID | None, origin: Origin) -> None:
+    """End one of the caller's sessions; one that has ended, or that a token never had, is no error."""
+    if session_id and await session_store.end(tx, session_id, caller.id):
+        await audit.record(tx, "session_ended", caller.id, audit.actor(caller), origin, session=str(session_id))
 
 
-def _session(means: Means, user: User, token: RefreshToken) -> Session:
+async def end_all(tx: AsyncSession, caller: Principal, origin: Origin) -> None:
+    """End every session of the caller."""
+    if ended := await session_store.end_all(tx, caller.id):
+        await audit.record(tx, "sessions_ended", caller.id, audit.actor(caller), origin, number=ended)
+
+
+def _session(means: Means, user: User, token: RefreshToken, origin: Origin) -> Session:
     return Session(
         id=token.session_id,
         user_id=user.id,
         family_hash=digest(token.family),
         generation=token.generation,
         secret_hash=digest(token.secret),
-        expires_at=_expiry(means),
+        address=origin.address,
+        agent=origin.agent,
+        expires_at=datetime.now(UTC) + min(means.settings.session_ttl, means.settings.session_lifetime),
     )
 
 
-def _expiry(means: Means) -> datetime:
-    return datetime.now(UTC) + means.settings.session_ttl
-
-
-def _signed_in(means: Means, user: User, token: RefreshToken) -> SignedIn:
+def _signed_in(means: Means, user: User, token: RefreshToken, device: str | None = None) -> SignedIn:
     ttl = means.settings.access_ttl
     return SignedIn(
         access_token=means.signer.issue(
@@ -76,4 +111,5 @@ def _signed_in(means: Means, user: User, token: RefreshToken) -> SignedIn:
         expires_in=int(ttl.total_seconds()),
         refresh_token=token.dump(),
         session_id=token.session_id,
+        device_token=device,
     )

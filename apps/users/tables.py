@@ -27,12 +27,13 @@ class User(Base):
     locale: Mapped[str]
     timezone: Mapped[str]
     roles: Mapped[list[str]]
+    status: Mapped[str] = mapped_column(default="active")
     sequence: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Session(Base):
-    """A sign-in and the refresh tokens that descend from it, of which only the newest generation is good."""
+    """A sign-in and the refresh tokens that descend from it: the newest is good, the one before for seconds."""
 
     __tablename__ = "sessions"
 
@@ -41,6 +42,9 @@ class Session(Base):
     family_hash: Mapped[bytes]
     generation: Mapped[int]
     secret_hash: Mapped[bytes]
+    previous_hash: Mapped[bytes | None]
+    address: Mapped[str | None]
+    agent: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     refreshed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
@@ -59,8 +63,42 @@ class OneTimeToken(Base):
     expires_at: Mapped[datetime]
 
 
+class EmailChange(Base):
+    """A new address that waits for a word from both ends."""
+
+    __tablename__ = "email_changes"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    old_email: Mapped[str]
+    new_email: Mapped[str]
+    old_confirmed_at: Mapped[datetime | None]
+    new_confirmed_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+
+
+class SecondFactor(Base):
+    """A TOTP secret, sealed; good once confirmed. `last_step` is the newest code used, and no earlier one is taken."""
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    sealed_secret: Mapped[bytes]
+    last_step: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    confirmed_at: Mapped[datetime | None]
+
+
+class RecoveryCode(Base):
+    """What stands in for a lost second factor, once. Used by being deleted."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    code_hash: Mapped[bytes] = mapped_column(primary_key=True)
+
+
 class SigningKey(Base):
-    """A key that signs access tokens; its private part is sealed, the newest signs."""
+    """A key that signs access tokens, from `signs_from` on; its private part is sealed, the newest that may signs."""
 
     __tablename__ = "signing_keys"
 
@@ -68,3 +106,44 @@ class SigningKey(Base):
     public_jwk: Mapped[dict[str, Any]]
     sealed_private_jwk: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    signs_from: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AuditEvent(Base):
+    """What happened to an account: who did it, when, from where, and how it ended."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    user_id: Mapped[UUID | None]
+    actor: Mapped[str]
+    action: Mapped[str]
+    outcome: Mapped[str]
+    address: Mapped[str | None]
+    agent: Mapped[str | None]
+    detail: Mapped[dict[str, Any]]
+
+
+class MachineClient(Base):
+    """A program with an identity of its own, and what it may do."""
+
+    __tablename__ = "machine_clients"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+
+
+class MachineSecret(Base):
+    """One of at most two secrets of a client; the older one expires soon after the newer was made."""
+
+    __tablename__ = "machine_secrets"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID]
+    secret_hash: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]

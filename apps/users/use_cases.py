@@ -1,134 +1,103 @@
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+"""Getting an account, and what its owner sees and changes of it."""
+
+from datetime import timedelta
 from uuid import UUID
 
-from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from apps.chassis import outbox
-from apps.chassis.database import Database
-from apps.contracts.users import EmailVerificationRequested, SecurityAlert, UserChanged, UserRegistered
-from apps.users import domain, store
-from apps.users.domain import OneTimeTokenRefusedError, OperatorTokensOffError, Purpose, digest
-from apps.users.keys import Signer
-from apps.users.passwords import Passwords
+from apps.chassis.auth import Principal
+from apps.users import audit, email_change, facts, pacing, store, throttling
+from apps.users.domain import OneTimeTokenRefusedError, OperatorTokensOffError, Purpose
+from apps.users.means import Means
+from apps.users.origin import Origin
 from apps.users.schemas import OperatorTokenForm, ProfileChange, Registration
-from apps.users.settings import UsersSettings
 from apps.users.tables import OneTimeToken, User
 
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What the use cases work with besides a transaction."""
-
-    settings: UsersSettings
-    database: Database
-    passwords: Passwords
-    signer: Signer
+_PROOFS = (Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL_OLD, Purpose.CHANGE_EMAIL_NEW)
 
 
-async def register(means: Means, form: Registration) -> None:
+async def register(means: Means, form: Registration, origin: Origin) -> None:
     """Open an account and ask for proof of its address; the owner of a known address is told, and nobody else."""
-    # hashed also where the address is known, so that both take as long; and outside the transaction
-    password_hash = await means.passwords.hash(form.password.get_secret_value())
-    async with means.database.transaction() as tx:
-        if not await _open_account(tx, form, password_hash, means.settings.verification_ttl):
-            await _warn_owner(tx, form.email)
+    async with pacing.evenly(means.settings.even_answers):
+        # hashed also where the address is known, so that both take as long; and outside the transaction
+        password_hash = await means.passwords.hash(form.password.get_secret_value())
+        async with means.database.transaction() as tx:
+            if not await _open_account(tx, form, password_hash, means.settings.verification_ttl, origin):
+                await _warn_owner(tx, form.email, origin)
 
 
-async def _open_account(tx: AsyncSession, form: Registration, password_hash: str, ttl: timedelta) -> bool:
+async def _open_account(
+    tx: AsyncSession, form: Registration, password_hash: str, ttl: timedelta, origin: Origin
+) -> bool:
     contact = form.model_dump(exclude={"password"})
-    user_id = uuid7()
-    account = {"id": user_id, "password_hash": password_hash, "roles": ["customer"], "sequence": 2, **contact}
+    account = {"id": uuid7(), "password_hash": password_hash, "roles": ["customer"], "sequence": 0, **contact}
     if not await store.add_user(tx, account):
         return False
-    token, expires_at = domain.new_one_time_token(), _now() + ttl
-    await store.add(
-        tx,
-        OneTimeToken(
-            token_hash=digest(token.encode()),
-            user_id=user_id,
-            purpose=Purpose.VERIFY_EMAIL,
-            email=form.email,
-            expires_at=expires_at,
-        ),
-    )
-    outbox.record(tx, UserRegistered(user_id=user_id, sequence=1, **contact))
-    outbox.record(
-        tx,
-        EmailVerificationRequested(
-            user_id=user_id,
-            sequence=2,
-            email=form.email,
-            locale=form.locale,
-            token=SecretStr(token),
-            expires_at=expires_at,
-        ),
-    )
+    user = await store.get_user(tx, account["id"])
+    facts.registered(tx, user)
+    await facts.ask_to_prove(tx, user, user.email, Purpose.VERIFY_EMAIL, ttl)
+    await audit.record(tx, "registered", user.id, audit.ANYONE, origin)
     return True
 
 
-async def _warn_owner(tx: AsyncSession, email: str) -> None:
-    if owner := await store.lock_user_by_email(tx, email):
-        alert(tx, owner, "registration_attempted")
+async def _warn_owner(tx: AsyncSession, email: str, origin: Origin) -> None:
+    """Tell the owner of a known address that somebody tried to register it, but not as often as somebody likes."""
+    owner = await store.lock_user_by_email(tx, email)
+    if owner and await throttling.admits(tx, throttling.mail(email)):
+        facts.alert(tx, owner, "registration_attempted")
+        await audit.record(tx, "registered", owner.id, audit.ANYONE, origin, outcome=audit.REFUSED)
 
 
-def alert(tx: AsyncSession, user: User, kind: Any) -> None:
-    """Tell the owner of a locked account what somebody did with it."""
-    user.sequence += 1
-    outbox.record(tx, SecurityAlert(user_id=user.id, sequence=user.sequence, kind=kind, happened_at=_now()))
-
-
-async def verify_email(tx: AsyncSession, token: str) -> None:
+async def verify_email(tx: AsyncSession, token: str, origin: Origin) -> None:
     """Take the token as proof of the address that it was sent to; it is good once."""
-    proof = await store.use_token(tx, token, Purpose.VERIFY_EMAIL)
+    proof = await store.use_token(tx, token, *_PROOFS)
     if proof is None:
         raise OneTimeTokenRefusedError
     user = await store.lock_user(tx, proof.user_id)
+    if proof.purpose == Purpose.VERIFY_EMAIL:
+        await _verify(tx, user, proof, origin)
+    else:
+        await email_change.confirm(tx, user, proof, origin)
+
+
+async def _verify(tx: AsyncSession, user: User, proof: OneTimeToken, origin: Origin) -> None:
     if user.email != proof.email:
         raise OneTimeTokenRefusedError
     user.email_verified = True
+    await audit.record(tx, "email_verified", user.id, audit.ANYONE, origin)
 
 
-async def profile(tx: AsyncSession, user_id: UUID) -> User:
-    """Return the account."""
+async def own_account(tx: AsyncSession, caller: Principal) -> User:
+    """Return the account of a caller whose session is alive."""
+    await store.must_be_signed_in(tx, caller)
+    return await store.get_user(tx, caller.id)
+
+
+async def contact(tx: AsyncSession, user_id: UUID) -> User:
+    """Return the account, for a service that writes to its owner."""
     return await store.get_user(tx, user_id)
 
 
-async def change_profile(tx: AsyncSession, user_id: UUID, change: ProfileChange) -> User:
+async def change_profile(tx: AsyncSession, caller: Principal, change: ProfileChange) -> User:
     """Change what is named; the others hear of it where it differs from what they know."""
-    user = await store.lock_user(tx, user_id)
+    await store.must_be_signed_in(tx, caller)
+    user = await store.lock_user(tx, caller.id)
     wanted = change.model_dump(exclude_unset=True)
-    changed = {field: value for field, value in wanted.items() if getattr(user, field) != value}
-    if not changed:
-        return user
-    for field, value in changed.items():
-        setattr(user, field, value)
-    user.sequence += 1
-    outbox.record(
-        tx,
-        UserChanged(
-            user_id=user.id,
-            sequence=user.sequence,
-            email=user.email,
-            name=user.name,
-            phone=user.phone,
-            locale=user.locale,
-            timezone=user.timezone,
-        ),
-    )
+    different = {field: value for field, value in wanted.items() if getattr(user, field) != value}
+    if different:
+        for field, value in different.items():
+            setattr(user, field, value)
+        facts.changed(tx, user)
+        await audit.record(tx, "profile_changed", user.id, audit.actor(caller), fields=sorted(different))
     return user
 
 
-def operator_token(means: Means, form: OperatorTokenForm) -> str:
+async def operator_token(means: Means, form: OperatorTokenForm) -> str:
     """Make a token for trying things, where this system allows it."""
     if not means.settings.operator_tokens:
         raise OperatorTokensOffError
     subject = form.user_id or uuid7()
+    async with means.database.transaction() as tx:
+        await audit.record(tx, "operator_token_made", form.user_id, audit.OPERATOR, role=form.role.value)
     return means.signer.issue(subject, [form.role.value], timedelta(seconds=form.ttl_s), email_verified=True)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -15,7 +15,8 @@ DELETE /sessions/{ID} | DELETE /sessions/current | GET /users/me | PATCH /users/
 POST /users/me/password | POST /users/me/email | POST /users/me/totp | POST /users/me/totp/confirm
 DELETE /users/me/totp | GET /users/me/export | POST /password-resets | POST /password-resets/confirm | GET /users
 GET /users/{ID} | PUT /users/{ID}/roles | POST /users/{ID}/lock | POST /users/{ID}/unlock | GET /users/{ID}/audit
-GET /.well-known/openid-configuration | GET /.well-known/jwks.json
+GET /.well-known/openid-configuration | GET /.well-known/jwks.json | POST /oauth2/token | POST /clients | GET /clients
+POST /clients/{ID}/secrets | DELETE /clients/{ID} | POST /signing-keys
 """,
     "orders": f"""
 GET /products | GET /products/tea | PUT /products/tea | POST /products/tea/stock | POST /quotes | POST /orders
@@ -51,6 +52,7 @@ CLOSED = (
     "GET /internal",
     "GET /internal/metrics",
     "POST /internal/operator/replay",
+    "POST /internal/operator/signing-keys",
     "POST /internal/operator/documents/copy",
     "POST /internal/operator/documents/hold",
 )

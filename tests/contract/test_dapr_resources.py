@@ -16,7 +16,7 @@ ROLES = {
     "sms": {"notifications"},
     "push": {"notifications"},
     "secrets": {"users", "orders", "payments", "notifications"},
-    "every-10s": {"orders", "payments", "notifications"},
+    "every-10s": {"users", "orders", "payments", "notifications"},
     "card-processor": {"payments"},
     "guard": {"edge"},
     "rate-limit": {"edge"},

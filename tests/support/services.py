@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from apps.chassis.answers import declared
 from apps.chassis.app import Service, create_app
-from apps.chassis.auth import ACCESS, Access
+from apps.chassis.auth import Access
 from tests.support.asgi import APP_TOKEN
 
 NAMES = ("users", "orders", "payments", "notifications")
@@ -22,7 +23,7 @@ class Route:
     @property
     def access(self) -> list[Access]:
         """What its dependencies declare about who may call it."""
-        return _declared(self.dependant)
+        return declared(self.dependant)
 
 
 def service(name: str) -> Service:
@@ -41,8 +42,3 @@ def routes(name: str) -> list[Route]:
     ]
     assert found, f"{name} shows no routes: has the framework changed how it keeps them?"
     return found
-
-
-def _declared(dependant: Dependant) -> list[Access]:
-    own = getattr(dependant.call, ACCESS, None)
-    return ([own] if own else []) + [access for inner in dependant.dependencies for access in _declared(inner)]

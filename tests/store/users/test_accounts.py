@@ -3,7 +3,6 @@ from uuid import UUID
 
 import pytest
 
-from apps.users.use_cases import Means
 from tests.store.users.conftest import Home
 
 
@@ -75,8 +74,7 @@ async def test_contacts_are_for_nobody_else_and_need_an_id(home: Home, caller: s
 
 
 def allow_operator(home: Home) -> None:
-    settings = home.means.settings.model_copy(update={"operator_tokens": True})
-    home.app.state.chassis.extra = Means(settings, home.database, home.means.passwords, home.means.signer)
+    home.set(operator_tokens=True)
 
 
 async def test_the_operator_gets_a_token_where_that_is_allowed(home: Home) -> None:

@@ -2,9 +2,11 @@ from uuid import UUID
 
 import pytest
 
-from apps.users.domain import RefreshRefusedError, RefreshToken, scope_of
+from apps.users.domain import RefreshRefusedError, scope_of
+from apps.users.refresh_tokens import RefreshToken
 
 SESSION = UUID(int=5)
+KEY = bytes(32)
 
 
 def test_a_token_reads_back_as_it_was_made() -> None:
@@ -14,7 +16,7 @@ def test_a_token_reads_back_as_it_was_made() -> None:
 
 def test_the_next_token_is_of_the_same_family_with_another_secret() -> None:
     token = RefreshToken.first(SESSION)
-    following = token.next()
+    following = token.next(KEY)
     assert (following.session_id, following.family, following.generation) == (SESSION, token.family, 2)
     assert following.secret != token.secret
 

@@ -1,0 +1,111 @@
+"""What administrators send and get."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from apps.chassis.auth import Role
+from apps.users.domain import SCOPES
+from apps.users.fields import PersonName
+
+Scope = StrEnum("Scope", {scope.upper(): scope for scopes in SCOPES.values() for scope in scopes})  # type: ignore[misc]  # made from the one list there is
+
+
+class UserView(BaseModel):
+    """An account as support and administrators see it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    email: str
+    email_verified: bool
+    name: str | None
+    phone: str | None
+    locale: str
+    timezone: str
+    roles: list[str]
+    status: str
+    created_at: datetime
+
+
+class UserPage(BaseModel):
+    """A page of accounts."""
+
+    items: list[UserView]
+    next: str | None
+
+
+class RolesForm(BaseModel):
+    """The roles an account is to have, and no others."""
+
+    roles: Annotated[list[Role], Field(max_length=len(Role))]
+
+
+class AuditView(BaseModel):
+    """Something that happened to an account."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    at: datetime
+    action: str
+    outcome: str
+    actor: str
+    address: str | None
+    agent: str | None
+    detail: dict[str, Any]
+
+
+class AuditPage(BaseModel):
+    """A page of what happened, newest first."""
+
+    items: list[AuditView]
+    next: UUID | None
+
+
+class ClientForm(BaseModel):
+    """A machine client to be made."""
+
+    name: PersonName
+    scopes: Annotated[set[Scope], Field(min_length=1)]
+
+
+class ClientView(BaseModel):
+    """A machine client."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class ClientWithSecret(ClientView):
+    """A machine client with a secret that is shown this once."""
+
+    client_secret: str
+
+
+class ClientPage(BaseModel):
+    """A page of machine clients, newest first."""
+
+    items: list[ClientView]
+    next: UUID | None
+
+
+class RotationForm(BaseModel):
+    """Why the signing key changes: a compromised one goes at once, and every access token with it."""
+
+    compromised: bool = False
+
+
+class Rotated(BaseModel):
+    """The key made, and all that are published."""
+
+    kid: str
+    published: list[str]

@@ -1,0 +1,42 @@
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import text
+
+from apps.chassis.app import Chassis
+from apps.chassis.jobs import Jobs
+from apps.users import rotation
+from apps.users.means import Means
+
+jobs = Jobs()
+
+_BATCH = 1_000
+# SKIP LOCKED: every replica may tidy at once, each takes other rows.
+_TIDY = """
+DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM {table} WHERE {column} < now() - CAST(:age AS interval) LIMIT :batch FOR UPDATE SKIP LOCKED
+))
+"""
+_WHOLE_DAY: Final = timedelta(days=1)
+
+
+@jobs.on("every-10s")
+async def keep_keys(chassis: Chassis) -> None:
+    """Rotate the signing key when it is time."""
+    await rotation.keep(chassis.extra)
+
+
+@jobs.on("every-10s")
+async def tidy(chassis: Chassis) -> None:
+    """Delete what has expired, a batch of each kind at a time."""
+    means: Means = chassis.extra
+    for table, column, age in (
+        ("sessions", "expires_at", timedelta()),
+        ("one_time_tokens", "expires_at", timedelta()),
+        ("email_changes", "expires_at", timedelta()),
+        # by then every failure it counted is forgotten
+        ("throttles", "last_at", _WHOLE_DAY),
+        ("audit_events", "at", means.settings.audit_retention),
+    ):
+        async with chassis.database.transaction() as tx:
+            await tx.execute(text(_TIDY.format(table=table, column=column)), {"age": age, "batch": _BATCH})

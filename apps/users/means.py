@@ -1,0 +1,18 @@
+from dataclasses import dataclass
+
+from apps.chassis.database import Database
+from apps.users.keys import Signer
+from apps.users.passwords import Passwords
+from apps.users.sealing import Sealer
+from apps.users.settings import UsersSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the use cases work with besides a transaction."""
+
+    settings: UsersSettings
+    database: Database
+    passwords: Passwords
+    signer: Signer
+    sealer: Sealer
