@@ -15,7 +15,8 @@ def describe(issuer: str) -> dict[str, Any]:
         "token_endpoint": f"{issuer}/oauth2/token",
         "grant_types_supported": [CLIENT_CREDENTIALS],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "response_types_supported": [],
+        # nobody is sent here to sign in; the list may not be empty
+        "response_types_supported": ["none"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "scopes_supported": list(domain.EVERY_SCOPE),

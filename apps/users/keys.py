@@ -22,6 +22,7 @@ from apps.users.tables import SigningKey
 
 _CURVE: Final = "P-256"
 ALGORITHM: Final = "ES256"
+_HEADER: Final = {"alg": ALGORITHM, "typ": "at+jwt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ class Signer:
 
     def use(self, kept: Sequence[SigningKey]) -> None:
         """Sign with these from now on, newest first; what is held already is not opened again."""
-        held = {key.header["kid"]: key for key in self._keys}
-        self._keys = [held.get(key.kid) or self._open(key) for key in kept]
+        held = {key.header["kid"]: key.private for key in self._keys}
+        self._keys = [
+            _Key(held.get(key.kid) or self._open(key), {**_HEADER, "kid": key.kid}, key.signs_from) for key in kept
+        ]
         self.published = [key.public_jwk for key in kept]
 
     @property
@@ -86,7 +89,7 @@ class Signer:
         # the first key of a new system signs at once, also where the database's clock is ahead of ours
         return next((key for key in self._keys if key.signs_from <= now), self._keys[-1])
 
-    def _open(self, key: SigningKey) -> _Key:
+    def _open(self, key: SigningKey) -> ECKey:
         try:
             private = self._sealer.open(key.sealed_private_jwk, _context(key.kid))
         except ValueError as error:
@@ -94,8 +97,7 @@ class Signer:
                 f"secret {SECRET} does not open signing key {key.kid} in the database, which another sealed; "
                 "put the earlier value back in secrets"
             ) from error
-        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
-        return _Key(ECKey.import_key(orjson.loads(private)), header, key.signs_from)
+        return ECKey.import_key(orjson.loads(private))
 
 
 async def open_signer(tx: AsyncSession, sealer: Codec, issuer: str) -> Signer:

@@ -61,6 +61,8 @@ def escapes(address: str) -> list[tuple[str, ...]]:
         ("/x", basic(url)),
         (OPEN, basic("card-processor")),
         (OPEN, basic("users").replace("Basic", "basic")),
+        (f"{INVOKE}/users/method/oauth2/token", basic("card-processor")),
+        ("/oauth2/token", basic(url)),
     ]
 
 

@@ -68,8 +68,10 @@ async def test_a_locked_account_signs_in_no_more_and_is_told_from_a_wrong_passwo
     assert (await home.sign_in()).status == 201
 
 
-ADMIN_ONLY = [("PUT", "/users/{}/roles"), ("POST", "/users/{}/lock"), ("POST", "/users/{}/unlock"),
-              ("GET", "/users/{}/audit"), ("POST", "/clients"), ("GET", "/clients"), ("POST", "/signing-keys")]  # fmt: skip
+ADMIN_ONLY = [
+    ("PUT", "/users/{}/roles"), ("POST", "/users/{}/lock"), ("POST", "/users/{}/unlock"), ("GET", "/users/{}/audit"),
+    ("POST", "/clients"), ("GET", "/clients"), ("POST", "/signing-keys"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ["customer", "staff", "support"])

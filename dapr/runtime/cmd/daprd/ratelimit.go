@@ -16,7 +16,8 @@ import (
 
 // rateLimit takes the place of upstream's middleware of the same type and field, so that an installed daprd reads the same
 // YAML. Upstream's counts each path of an address apart and keeps every pair for ten years: ids in paths escape the
-// limit and fill the memory. It also takes any X-Forwarded-For for the address.
+// limit and fill the memory. It also takes any X-Forwarded-For for the address; this one puts the address it found in
+// its place, so that services know where a request came from.
 type rateLimit struct {
 	MaxRequestsPerSecond float64 `mapstructure:"maxRequestsPerSecond"`
 	// TrustedProxies lists the networks whose word on X-Forwarded-For counts; upstream's takes no notice of it.
@@ -61,7 +62,10 @@ func (rateLimit) GetHandler(_ context.Context, meta contribmiddleware.Metadata) 
 
 func (limit *rateLimit) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-		if limit.bucket(limit.client(request)).Allow() {
+		client := limit.client(request)
+		// What follows the edge is told whom we counted, and not what the client says of itself.
+		request.Header.Set("X-Forwarded-For", client.String())
+		if limit.bucket(client).Allow() {
 			next.ServeHTTP(writer, request)
 			return
 		}
