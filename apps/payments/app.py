@@ -4,6 +4,7 @@ from apps.chassis.app import Chassis, Service
 from apps.chassis.settings import MisconfiguredError
 from apps.chassis.sidecar import Sidecar
 from apps.payments import terms
+from apps.payments.books_routes import router as books_router
 from apps.payments.clients import Orders
 from apps.payments.gauges import GAUGES
 from apps.payments.jobs import jobs
@@ -54,7 +55,7 @@ async def _work(chassis: Chassis) -> None:
 SERVICE = Service(
     name="payments",
     settings=PaymentsSettings,
-    routers=[router, webhooks, questions],
+    routers=[router, webhooks, questions, books_router],
     handlers=handlers,
     jobs=jobs,
     problems=PROBLEMS,

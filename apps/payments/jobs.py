@@ -1,6 +1,6 @@
 from apps.chassis.app import Chassis
 from apps.chassis.jobs import Jobs
-from apps.payments import erasure
+from apps.payments import erasure, reconciling
 
 jobs = Jobs()
 
@@ -14,3 +14,9 @@ async def forget_persons(chassis: Chassis) -> None:
     while more:
         async with chassis.database.transaction() as tx:
             more = await erasure.forget_some(tx)
+
+
+@jobs.on("every-10s")
+async def reconcile(chassis: Chassis) -> None:
+    """Compare days with the processors' lists, and verify the books."""
+    await reconciling.run_due(chassis)

@@ -1,8 +1,8 @@
 """What payments wants of a card processor, in its own words; `stripe_provider` speaks one processor's language."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -140,6 +140,18 @@ RefundOutcome = Returned | Refused | Lost | Busy | Missing
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A charge or a refund as the processor's list shows it, in our words; `amount` is what moved."""
+
+    reference: str
+    payment_id: UUID | None
+    provider_id: str
+    amount: int
+    currency: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A webhook whose signature holds: it says where to look, never what to believe."""
 
@@ -182,6 +194,14 @@ class Provider(Protocol):
 
     async def find_refund(self, refund: Return) -> RefundOutcome:
         """Ask what became of a refund."""
+        ...
+
+    def listed(self, day: date) -> AsyncIterator[Listed]:
+        """Return every charge and refund made on a day of UTC; raise for trouble on the way."""
+        ...
+
+    async def shown(self, payment_id: UUID, reference: str, provider_id: str) -> Listed | None:
+        """Return one charge or refund as a list would show it, or None where there is no such thing."""
         ...
 
     def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:

@@ -32,6 +32,7 @@ _LOCK_BY_ORDER = Hot(
     f"SELECT {COLUMNS} FROM payments p WHERE p.order_ix = ANY(CAST(:ixs AS uuid[])) ORDER BY p.order_ix FOR UPDATE"  # noqa: S608
 )
 _GET = Hot(f"SELECT {COLUMNS} FROM payments p WHERE p.id = :id")  # noqa: S608
+_GET_MANY = Hot(f"SELECT {COLUMNS} FROM payments p WHERE p.id = ANY(CAST(:ids AS uuid[]))")  # noqa: S608
 _GET_BY_ORDER = Hot(f"SELECT {COLUMNS} FROM payments p WHERE p.order_ix = :ix")  # noqa: S608
 _TAKE = Hot(
     "WITH due AS (SELECT id FROM payments WHERE due_at <= now() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED) "  # noqa: S608
@@ -140,6 +141,11 @@ async def get(tx: AsyncSession, id_: UUID) -> Payment:
 async def get_by_order(tx: AsyncSession, order_id: UUID) -> Payment:
     """Return an order's payment, or raise PaymentNotFoundError."""
     return records.read(tx, _found(await _GET_BY_ORDER.run(tx, ix=records.order_ix(tx, order_id)))).payment
+
+
+async def get_many(tx: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, Payment]:
+    """Return those that exist."""
+    return {row.id: records.read(tx, row).payment for row in await _GET_MANY.run(tx, ids=list(ids))}
 
 
 async def take(tx: AsyncSession, holder: UUID, limit: int, lease: timedelta) -> list[Held]:

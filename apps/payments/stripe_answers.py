@@ -14,6 +14,7 @@ from apps.payments.provider import (
     Captured,
     Card,
     Declined,
+    Listed,
     Lost,
     Notice,
     Released,
@@ -25,6 +26,13 @@ _REFUND_STATES: Final = {
     "succeeded": RefundState.SUCCEEDED,
     "failed": RefundState.FAILED,
     "canceled": RefundState.FAILED,
+}
+_LISTED: Final = {
+    "succeeded": "captured",
+    "requires_capture": "authorised",
+    "requires_action": "requires_action",
+    "requires_payment_method": "declined",
+    "canceled": "released",
 }
 
 Json = dict[str, Any]
@@ -78,6 +86,16 @@ def refund(made: Json) -> Returned:
     """Read a Refund; what is neither done nor failed is pending."""
     state = _REFUND_STATES.get(made["status"], RefundState.PENDING)
     return Returned(made["id"], made["amount"], made["currency"].upper(), state, orjson.dumps(made))
+
+
+def listed(thing: Json) -> Listed:
+    """Read a PaymentIntent or a Refund as a line of the processor's books."""
+    labels: Json = thing.get("metadata") or {}
+    about = str(labels.get("reference", "")), _uuid(labels.get("payment_id")), str(thing["id"])
+    currency = thing["currency"].upper()
+    if thing["object"] == "refund":
+        return Listed(*about, thing["amount"], currency, str(_REFUND_STATES.get(thing["status"], RefundState.PENDING)))
+    return Listed(*about, thing["amount_received"], currency, _LISTED.get(thing["status"], "unknown"))
 
 
 def notice(event: Json) -> Notice:

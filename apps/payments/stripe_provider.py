@@ -4,8 +4,8 @@
 built for each part of the answer; aiohttp alone takes 70.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -16,11 +16,13 @@ from stripe import AIOHTTPClient, CardError, InvalidRequestError, StripeClient, 
 from apps.chassis.sidecar import Endpoint
 from apps.chassis.telemetry import log
 from apps.payments import stripe_answers as answers
+from apps.payments import stripe_lists
 from apps.payments.provider import (
     Busy,
     Charge,
     ChargeOutcome,
     Declined,
+    Listed,
     Lost,
     Missing,
     Notice,
@@ -139,6 +141,20 @@ class StripeProvider:
             return Missing() if _is_missing(error) else _trouble(error)
         ours = [each for each in page["data"] if each.get("metadata", {}).get("reference") == refund.reference]
         return answers.refund(ours[0]) if ours else Missing()
+
+    def listed(self, day: date) -> AsyncIterator[Listed]:
+        """Return every charge and refund made on a day of UTC; raise for trouble on the way."""
+        return stripe_lists.of_day(self._get, day)
+
+    async def shown(self, _payment_id: UUID, _reference: str, provider_id: str) -> Listed | None:
+        """Return one charge or refund as a list would show it, or None where there is no such thing."""
+        kind = "refunds" if provider_id.startswith("re_") else "payment_intents"
+        try:
+            return answers.listed(await self._get(f"/v1/{kind}/{provider_id}"))
+        except InvalidRequestError as error:
+            if _is_missing(error):
+                return None
+            raise
 
     def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """Verify a webhook by its raw body, or raise NoticeNotValidError."""

@@ -32,6 +32,8 @@ MONEY = [
     ("orders", "/orders/{order_id}/cancel"),
     ("payments", "/payments"),
     ("payments", "/payments/{payment_id}/refunds"),
+    ("payments", "/payments/{payment_id}/capture"),
+    ("payments", "/payments/{payment_id}/void"),
     ("notifications", "/internal/notifications"),
     ("notifications", "/campaigns"),
 ]

@@ -2,9 +2,9 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from apps.payments.provider import (
     Charge,
     ChargeOutcome,
     Declined,
+    Listed,
     Lost,
     Missing,
     Notice,
@@ -169,6 +170,22 @@ class Till:
     def _returned(self, refund: Return) -> Returned:
         raw = orjson.dumps({"amount": refund.amount})
         return Returned(f"re_{refund.reference}", refund.amount, refund.currency, self.refund_state, raw)
+
+    async def listed(self, _day: date) -> AsyncIterator[Listed]:
+        for reference in [*self.taken, *self.given]:
+            if found := await self.shown(self._payment(reference), reference, "x"):
+                yield found
+
+    def _payment(self, reference: str) -> UUID:
+        return UUID(reference[:36])
+
+    async def shown(self, payment_id: UUID, reference: str, provider_id: str) -> Listed | None:
+        if charge := self.taken.get(reference):
+            amount = self.sums.get(reference, charge.amount) + self.tamper
+            return Listed(reference, payment_id, provider_id, amount, charge.currency, "captured")
+        if refund := self.given.get(reference):
+            return Listed(reference, payment_id, provider_id, refund.amount, refund.currency, "succeeded")
+        return None
 
     def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         if headers.get("signature") != "good":
