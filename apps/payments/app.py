@@ -11,11 +11,11 @@ from apps.payments.jobs import jobs
 from apps.payments.problems import PROBLEMS
 from apps.payments.provider import Provider
 from apps.payments.routes import questions, router, webhooks
+from apps.payments.routing import Routing
 from apps.payments.sealing import Vault, vault_from
 from apps.payments.settings import PaymentsSettings
 from apps.payments.stripe_provider import StripeProvider
 from apps.payments.subscriptions import handlers
-from apps.payments.terms import Terms
 from apps.payments.worker import Worker
 
 
@@ -25,8 +25,20 @@ async def _vault(sidecar: Sidecar) -> Vault:
 
 async def _providers(chassis: Chassis) -> Mapping[str, Provider]:
     settings: PaymentsSettings = chassis.settings
-    terms.use(lambda _currency, _payment_id, _failed: Terms("stripe", settings.capture == "manual"))
-    return {"stripe": await _stripe(chassis, settings.return_url)}
+    providers = {"stripe": await _stripe(chassis, settings.return_url)}
+    # a wrong file ends the process here, once, rather than the loop that follows it
+    terms.use(_routing(settings, providers).choose)
+    return providers
+
+
+def _routing(settings: PaymentsSettings, providers: Mapping[str, Provider]) -> Routing:
+    routing = Routing(settings.routes, settings.capture, tuple(providers))
+    routing.load()
+    return routing
+
+
+async def _route(chassis: Chassis) -> None:
+    await _routing(chassis.settings, chassis.extra).follow()
 
 
 async def _stripe(chassis: Chassis, return_url: str) -> Provider:
@@ -61,6 +73,6 @@ SERVICE = Service(
     problems=PROBLEMS,
     codec=_vault,
     prepare=_providers,
-    background=[_work],
+    background=[_route, _work],
     gauges=GAUGES,
 )

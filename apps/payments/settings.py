@@ -1,10 +1,17 @@
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from pydantic_settings import SettingsConfigDict
 
 from apps.chassis.settings import ServiceSettings
+
+
+def _at_home() -> Path | None:
+    home = os.environ.get("SIDECART_HOME")
+    return Path(home) / "payments-routes.toml" if home else None
 
 
 class PaymentsSettings(ServiceSettings):
@@ -21,6 +28,8 @@ class PaymentsSettings(ServiceSettings):
     """How long a payment stays with the worker that took it: above `call_timeout`, or two would call at once."""
     capture: Literal["automatic", "manual"] = "automatic"
     """`manual` only holds the money of new attempts, until goods leave or support captures it."""
+    routes: Path | None = Field(default_factory=_at_home)
+    """A file that says which processor takes which money, as `routing` describes; read again when it changes."""
     return_url: str = "http://localhost/"
     """Where a customer who confirmed a payment to the bank is sent back to: the shop's page."""
     work_poll: timedelta = timedelta(milliseconds=500)

@@ -1,0 +1,169 @@
+"""A payment's life through the edge: held, taken, let go, given back, confirmed by its customer, and accounted for."""
+
+import asyncio
+import re
+import urllib.parse
+import urllib.request
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.shop import ADDRESS, Answer, Customer, Shop, until
+
+HELD = "CHF"
+"""Money of this currency is only held at first, as long as these tests run."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def held_first(system: Any) -> Any:
+    """Route one currency of these tests' own by hand while the system runs."""
+    file = system.home.root / "payments-routes.toml"
+    file.write_text(f'[[route]]\nprovider = "stripe"\ncurrencies = ["{HELD}"]\ncapture = "manual"\n')
+    yield
+    file.unlink()
+
+
+@pytest.fixture
+async def francs(shop: Shop) -> str:
+    sku = f"held-{uuid4().hex[:8]}"
+    product = {"name": "Clock", "price": {"amount": 5000, "currency": HELD}, "stock": None, "active": True}
+    done = await shop.call("orders", "PUT", f"/products/{sku}", product, token=shop.operator_token("staff"))
+    assert done.status in (200, 201), done.text
+    return sku
+
+
+async def _order(shop: Shop, customer: Customer, sku: str, method: str = "pm_card_visa") -> str:
+    body = {"lines": [{"sku": sku, "quantity": 1}], "shipping_address": ADDRESS, "payment_method": method}
+    placed = await shop.call("orders", "POST", "/orders", body, token=customer.token, key=uuid4().hex)
+    assert placed.status == 201, placed.text
+    return str(placed.body["id"])
+
+
+async def _payment(shop: Shop, customer: Customer, order_id: str, **fields: Any) -> Any:
+    """Return the order's payment once each of *fields* has its value."""
+
+    async def reached() -> Any:
+        found = await shop.payments(customer, order_id)
+        return next((one for one in found if all(one[name] == value for name, value in fields.items())), None)
+
+    return await until(reached, f"the payment of {order_id} to have {fields}")
+
+
+async def _ask(shop: Shop, path: str, body: Any = None) -> Answer:
+    token = shop.operator_token("support")
+    return await shop.call("payments", "POST", path, body, token=token, key=uuid4().hex)
+
+
+async def _held(shop: Shop, customer: Customer, sku: str) -> Any:
+    async def held() -> Any:
+        order_id = await _order(shop, customer, sku)
+        found = await _payment(shop, customer, order_id)
+        while found["status"] == "processing":
+            await asyncio.sleep(0.05)
+            found = await _payment(shop, customer, order_id)
+        return found if found["status"] == "requires_capture" else None
+
+    return await until(held, "an order whose money is only held", every_s=0.5)
+
+
+async def test_held_money_is_taken_in_part_or_let_go_by_call(shop: Shop, customer: Customer, francs: str) -> None:
+    first, second = await _held(shop, customer, francs), await _held(shop, customer, francs)
+    assert (first["authorised"]["amount"], first["captured"]["amount"]) == (5000, 0)
+    assert (await _ask(shop, f"/payments/{first['id']}/capture", {"amount": 5001})).status == 409
+    assert (await _ask(shop, f"/payments/{first['id']}/capture", {"amount": 4200})).status == 202
+    taken = await _payment(shop, customer, first["order_id"], status="succeeded")
+    assert (taken["authorised"]["amount"], taken["captured"]["amount"]) == (0, 4200)
+    assert (await _ask(shop, f"/payments/{second['id']}/void")).status == 202
+    await _payment(shop, customer, second["order_id"], status="canceled")
+    intents = await asyncio.to_thread(shop.system.processor, "/v1/payment_intents?limit=100")
+    by_payment = {each["metadata"]["payment_id"]: each for each in intents["data"]}
+    assert by_payment[first["id"]]["amount_received"] == 4200
+    assert by_payment[second["id"]]["status"] == "canceled"
+
+
+async def test_parts_go_back_until_nothing_is_left(shop: Shop, customer: Customer, sku: str) -> None:
+    order_id = await _order(shop, customer, sku)
+    payment = await _payment(shop, customer, order_id, status="succeeded")
+    path = f"/payments/{payment['id']}/refunds"
+    assert (await _ask(shop, path, {"amount": 500, "reason": "scratched"})).status == 202
+    assert (await _ask(shop, path, {"amount": 1499})).status == 202
+    assert (await _ask(shop, path, {"amount": 1})).status == 409
+    refunded = {"amount": 1999, "currency": "EUR"}
+    await _payment(shop, customer, order_id, refunded=refunded)
+    entries = await shop.call(
+        "payments", "GET", f"/ledger/entries?payment_id={payment['id']}", token=shop.operator_token("staff")
+    )
+    assert sum(each["debit"] - each["credit"] for each in entries.body["items"]) == 0
+    kinds = [each["kind"] for each in entries.body["items"][::2]]
+    assert kinds == ["capture", "refund", "refund"]
+
+
+def _press(url: str, outcome: str) -> str:
+    """Do what a customer does in a browser: open the bank's page and press a button."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay())
+    with opener.open(url, timeout=10) as page:
+        action = re.search(r'action="([^"]+)"', page.read().decode())
+    assert action
+    target = urllib.parse.urljoin(url, action[1].replace("&amp;", "&"))
+    with opener.open(target, f"outcome={outcome}".encode(), timeout=10) as answer:
+        return str(answer.headers.get("location", answer.url))
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Does not leave for the shop's page, which is not there."""
+
+    def http_error_303(self, _request: Any, file: Any, _code: int, _message: str, _headers: Any) -> Any:
+        return file
+
+
+async def test_a_customer_who_must_confirm_is_sent_to_the_bank_and_pays(
+    shop: Shop, customer: Customer, sku: str
+) -> None:
+    order_id = await _order(shop, customer, sku, "pm_card_authenticationRequired")
+    asked = await _payment(shop, customer, order_id, status="requires_action")
+    assert (await shop.show(customer, order_id))["status"] == "placed"
+    await asyncio.to_thread(_press, asked["next_action"]["url"], "agree")
+    paid = await _payment(shop, customer, order_id, status="succeeded")
+    assert (paid["captured"]["amount"], paid["next_action"]) == (1999, None)
+    await shop.wait_order(customer, order_id, status="paid")
+
+
+async def test_whoever_refuses_at_the_bank_may_pay_again(shop: Shop, customer: Customer, sku: str) -> None:
+    order_id = await _order(shop, customer, sku, "pm_card_authenticationRequired")
+    asked = await _payment(shop, customer, order_id, status="requires_action")
+    await asyncio.to_thread(_press, asked["next_action"]["url"], "refuse")
+    refused = await _payment(shop, customer, order_id, status="requires_payment_method")
+    assert refused["attempts"][0]["decline_code"] == "authentication_required"
+    body = {"order_id": order_id, "payment_method": "pm_card_mastercard"}
+    again = await shop.call("payments", "POST", "/payments", body, token=customer.token, key=uuid4().hex)
+    assert again.status == 202, again.text
+    paid = await _payment(shop, customer, order_id, status="succeeded")
+    assert [each["method"]["last4"] for each in paid["attempts"]][-1] == "4444"
+    await shop.wait_order(customer, order_id, status="paid")
+
+
+async def test_the_day_agrees_with_the_processor_and_the_books_balance(
+    shop: Shop, customer: Customer, sku: str
+) -> None:
+    payment = await _payment(shop, customer, await _order(shop, customer, sku), status="succeeded")
+    staff, today = shop.operator_token("staff"), datetime.now(UTC).date()
+    wanted = datetime.now(UTC)
+    assert (await shop.call("payments", "POST", f"/reconciliations/{today}", token=staff)).status == 202
+
+    async def compared() -> Any:
+        answer = await shop.call("payments", "GET", f"/reconciliations/{today}", token=staff)
+        fresh = answer.status == 200 and datetime.fromisoformat(answer.body["written_at"]) > wanted
+        return answer.body if fresh else None
+
+    report = await until(compared, "today to be reconciled")
+    mine = [each for name in ("differing", "missing_here", "missing_there") for each in report[name]]
+    assert [each for each in mine if payment["id"] in (each.get("payment_id"), each["reference"][:36])] == []
+    assert report["matched"] >= 1
+    accounts = (await shop.call("payments", "GET", "/ledger/accounts", token=staff)).body["items"]
+    sums: dict[str, int] = {}
+    for each in accounts:
+        sums[each["currency"]] = sums.get(each["currency"], 0) + each["balance"]
+    assert sums
+    assert set(sums.values()) == {0}
