@@ -93,6 +93,13 @@ def load(home: Home) -> dict[str, str]:
     return values
 
 
+def replace(home: Home, values: dict[str, str]) -> None:
+    """Give keys other values, in one step; raise `StackError` for one of a wrong shape."""
+    changed = load(home) | values
+    check(home, changed)
+    _write(home.secrets, changed)
+
+
 def _generate(port: int) -> dict[str, str]:
     values = {
         key: f"postgresql://{role}:{secrets.token_urlsafe(24)}@127.0.0.1:{port}/{database}"

@@ -8,6 +8,7 @@ from apps.payments.books_routes import router as books_router
 from apps.payments.clients import Orders
 from apps.payments.gauges import GAUGES
 from apps.payments.jobs import jobs
+from apps.payments.keys_routes import router as keys_router
 from apps.payments.problems import PROBLEMS
 from apps.payments.provider import Provider
 from apps.payments.routes import questions, router, webhooks
@@ -67,7 +68,7 @@ async def _work(chassis: Chassis) -> None:
 SERVICE = Service(
     name="payments",
     settings=PaymentsSettings,
-    routers=[router, webhooks, questions, books_router],
+    routers=[router, webhooks, questions, books_router, keys_router],
     handlers=handlers,
     jobs=jobs,
     problems=PROBLEMS,

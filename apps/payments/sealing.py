@@ -41,39 +41,59 @@ class Vault:
     """Seals and opens, and makes the blind indexes by which rows are found; AES-256-GCM and HMAC-SHA256."""
 
     def __init__(self, keks: Mapping[str, bytes], current: str, blind_key: bytes) -> None:
-        self._keks = {key_id: AESGCM(key) for key_id, key in keks.items()}
-        self._current = current
         self._blind_key = blind_key
+        self.rekey(keks, current)
+
+    def rekey(self, keks: Mapping[str, bytes], current: str) -> None:
+        """Take other key-encryption keys from now on."""
+        self._keks = {key_id: AESGCM(key) for key_id, key in keks.items()}
+        self.current = current
+
+    @property
+    def known(self) -> list[str]:
+        """Return the ids of all keys, the current one first."""
+        return [self.current, *(key_id for key_id in self._keks if key_id != self.current)]
 
     def seal_record(self, plain: bytes, context: str) -> Sealed:
         """Return *plain* sealed for *context*, which names its table and row."""
         key = os.urandom(_KEY_BYTES)
         # The wrapping binds the key's id, the record does not: a new id must not force the record to be rewritten.
-        wrapped = _encrypt(self._keks[self._current], key, _bound(context, self._current))
-        return Sealed(self._current, wrapped, _encrypt(AESGCM(key), plain, _bound(context)))
+        wrapped = _encrypt(self._keks[self.current], key, _bound(context, self.current))
+        return Sealed(self.current, wrapped, _encrypt(AESGCM(key), plain, _bound(context)))
 
     def open_record(self, record: Sealed, context: str) -> bytes:
         """Return what was sealed for *context*, or raise SealBrokenError."""
+        key = self._data_key(record, context)
+        try:
+            return _decrypt(AESGCM(key), record.sealed, _bound(context))
+        except (InvalidTag, ValueError):
+            raise SealBrokenError(f"{context} does not hold what was sealed for it") from None
+
+    def _data_key(self, record: Sealed, context: str) -> bytes:
         if (kek := self._keks.get(record.key_id)) is None:
             raise SealBrokenError(f"{context} needs key {record.key_id}, which secret payments-keks does not hold")
         try:
-            key = _decrypt(kek, record.wrapped_key, _bound(context, record.key_id))
-            return _decrypt(AESGCM(key), record.sealed, _bound(context))
+            return _decrypt(kek, record.wrapped_key, _bound(context, record.key_id))
         except (InvalidTag, ValueError):
             raise SealBrokenError(f"{context} does not hold what was sealed for it") from None
 
     def seal(self, plain: bytes, context: str) -> bytes:
         """Return one blob that carries its key along, for tables with a single column."""
-        record = self.seal_record(plain, context)
-        key_id = record.key_id.encode()
-        return bytes([len(key_id)]) + key_id + record.wrapped_key + record.sealed
+        return _joined(self.seal_record(plain, context))
 
     def open(self, sealed: bytes, context: str) -> bytes:
         """Return what `seal` took, or raise SealBrokenError."""
-        blob = bytes(sealed)
-        start = 1 + (blob[0] if blob else 0)
-        end = start + _WRAPPED_BYTES
-        return self.open_record(Sealed(blob[1:start].decode(errors="replace"), blob[start:end], blob[end:]), context)
+        return self.open_record(_parted(sealed), context)
+
+    def rewrap(self, record: Sealed, context: str) -> bytes:
+        """Return the record's data key wrapped by the current key, or raise SealBrokenError; the record stays."""
+        key = self._data_key(record, context)
+        return _encrypt(self._keks[self.current], key, _bound(context, self.current))
+
+    def rewrap_blob(self, sealed: bytes, context: str) -> bytes:
+        """Return a blob of `seal` with its data key wrapped by the current key."""
+        record = _parted(sealed)
+        return _joined(Sealed(self.current, self.rewrap(record, context), record.sealed))
 
     def blind(self, kind: str, value: bytes) -> UUID:
         """Return a look-up value that says nothing about *value* to those without the key."""
@@ -82,13 +102,31 @@ class Vault:
 
 def vault_from(keks: str, blind_key: str) -> Vault:
     """Read `k2:<base64>,k1:<base64>` (the first is current) and the index key; MisconfiguredError names a wrong one."""
+    keys = keks_from(keks)
+    return Vault(keys, next(iter(keys)), _key("payments-blind-index-key", blind_key))
+
+
+def keks_from(keks: str) -> dict[str, bytes]:
+    """Return key-encryption keys by their ids, the current one first."""
     keys: dict[str, bytes] = {}
     for item in keks.split(","):
         key_id, colon, encoded = item.strip().partition(":")
         if not colon or not key_id.isalnum() or key_id in keys:
             _refuse("payments-keks", "must be k1:<base64 of 32 bytes>, several separated by commas, the current first")
         keys[key_id] = _key("payments-keks", encoded)
-    return Vault(keys, next(iter(keys)), _key("payments-blind-index-key", blind_key))
+    return keys
+
+
+def _joined(record: Sealed) -> bytes:
+    key_id = record.key_id.encode()
+    return bytes([len(key_id)]) + key_id + record.wrapped_key + record.sealed
+
+
+def _parted(sealed: bytes) -> Sealed:
+    blob = bytes(sealed)
+    start = 1 + (blob[0] if blob else 0)
+    end = start + _WRAPPED_BYTES
+    return Sealed(blob[1:start].decode(errors="replace"), blob[start:end], blob[end:])
 
 
 def _key(secret: str, encoded: str) -> bytes:

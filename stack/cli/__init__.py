@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from stack.cli import change, checking, data, doctor, guests, swapping, token, tour, up, watching
+from stack.cli import change, checking, data, doctor, guests, keys, swapping, token, tour, up, watching
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command()(data.replay)
 app.command()(data.backup)
 app.command()(data.restore)
 app.add_typer(data.state, name="state")
+app.add_typer(keys.keys, name="keys")
 app.command()(swapping.swap)
 app.command()(swapping.profiles)
 app.command()(doctor.doctor)

@@ -19,7 +19,7 @@ HELD = "CHF"
 @pytest.fixture(scope="module", autouse=True)
 def held_first(system: Any) -> Any:
     """Route one currency of these tests' own by hand while the system runs."""
-    file = system.home.root / "payments-routes.toml"
+    file = system.root / "payments-routes.toml"
     file.write_text(f'[[route]]\nprovider = "stripe"\ncurrencies = ["{HELD}"]\ncapture = "manual"\n')
     yield
     file.unlink()

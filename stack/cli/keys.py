@@ -1,0 +1,23 @@
+import typer
+
+from stack import keys as rotation
+from stack.cli.watching import require_running
+from stack.home import current_home
+from stack.progress import Progress
+
+keys = typer.Typer(help="The keys under what payments has sealed.", no_args_is_help=True)
+
+
+@keys.callback()
+def _group() -> None:
+    """Keep `rotate` a command of its own: typer would fold a group of one."""
+
+
+@keys.command()
+def rotate() -> None:
+    """Make a new key current and rewrap everything under it, while payments works; again, it goes on where it was."""
+    home = current_home()
+    require_running(home)
+    for table, count in rotation.rotate(home, Progress()).items():
+        print(f"{count:10,} {table}")
+    print("done; older keys stay in the secrets file for backups that need them")
