@@ -35,7 +35,7 @@ SHAPES = {key: _URL.format(role=role, database=database) for key, (role, databas
     "payments-keks": rf"k\d+:{_KEY_32}(,k\d+:{_KEY_32})*",
     "payments-blind-index-key": _KEY_32,
     "card-processor-key": r"sk_[!-~]{8,}",
-    "card-processor-webhook-secret": r"whsec_[!-~]{8,}",
+    "card-processor-webhook-secret": r"whsec_[!-+\--~]{8,}(,whsec_[!-+\--~]{8,})*",
     "smtp-user": r"[!-~]+",
     "smtp-password": r"[!-~]+",
     "sms-token": r"[!-~]+",

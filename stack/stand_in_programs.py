@@ -27,7 +27,7 @@ def programs(home: Home, secrets: dict[str, str]) -> list[Program]:
             {"http": CARD_PROCESSOR_PORT},
             {
                 "CARD_PROCESSOR_KEY": secrets["card-processor-key"],
-                "CARD_PROCESSOR_WEBHOOK_SECRET": secrets["card-processor-webhook-secret"],
+                "CARD_PROCESSOR_WEBHOOK_SECRET": secrets["card-processor-webhook-secret"].partition(",")[0],
             },
         ),
     ]

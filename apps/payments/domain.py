@@ -50,7 +50,7 @@ TRANSITIONS: Final[dict[tuple[State, Trigger], State]] = {
     (_S.UNKNOWN, _T.NOT_CHARGED): _S.PROCESSING,
     # a question that goes unanswered while the customer is at it leaves nothing open that was not
     **{(_S.REQUIRES_ACTION, trigger): to for trigger, to in _ANSWERED.items() if trigger is not _T.ANSWER_LOST},
-    **{(_S.REQUIRES_CAPTURE, trigger): to for trigger, to in _ANSWERED.items() if trigger is not _T.CUSTOMER_ASKED},
+    **{(_S.REQUIRES_CAPTURE, trigger): to for trigger, to in _ANSWERED.items()},
     (_S.REQUIRES_CAPTURE, _T.MORE_OWED): _S.PROCESSING,
     (_S.REQUIRES_PAYMENT_METHOD, _T.PAY_AGAIN): _S.PROCESSING,
     # the order costs no more than what is held or taken
@@ -61,6 +61,8 @@ TRANSITIONS: Final[dict[tuple[State, Trigger], State]] = {
     # an attempt that was given up took the money after all
     (_S.REQUIRES_PAYMENT_METHOD, _T.MISMATCHED): _S.CONFLICTED,
     (_S.REQUIRES_PAYMENT_METHOD, _T.VOIDED): _S.CANCELED,
+    # one amount is taken, another waits for the customer still
+    (_S.SUCCEEDED, _T.CUSTOMER_ASKED): _S.REQUIRES_ACTION,
     (_S.SUCCEEDED, _T.MORE_OWED): _S.PROCESSING,
     # one of several amounts is taken, another is still held
     (_S.SUCCEEDED, _T.AUTHORISED): _S.REQUIRES_CAPTURE,

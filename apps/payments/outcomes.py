@@ -105,8 +105,7 @@ def _captured(payment: Payment, attempt: Attempt, outcome: Captured, now: dateti
     attempt.status, attempt.wish, attempt.captured = _S.CAPTURED, None, outcome.amount
     payment.captured += outcome.amount
     payment.move(Trigger.CAPTURED)
-    if payment.held:
-        payment.move(Trigger.AUTHORISED)
+    planning.heed_others(payment)
     if payment.cancelled:
         planning.return_all(payment, now)
     sums = {"amount": payment.money(outcome.amount), "captured": payment.money(payment.captured)}
@@ -121,8 +120,9 @@ def _authorised(payment: Payment, attempt: Attempt, outcome: Authorised, now: da
     attempt.status, attempt.action_url = _S.AUTHORISED, None
     if attempt.wish is None and not attempt.manual and not payment.cancelled:
         attempt.wish, attempt.wanted = Wish.CAPTURE, attempt.amount
-    if payment.state is not State.REQUIRES_CAPTURE:
+    if not known or payment.state is State.UNKNOWN:
         payment.move(Trigger.AUTHORISED)
+        planning.heed_others(payment)
     return (
         [] if known else [PaymentAuthorised(**_about(payment), amount=payment.money(payment.held), authorised_at=now)]
     )

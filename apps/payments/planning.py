@@ -7,7 +7,7 @@ from uuid_utils.compat import uuid7
 
 from apps.payments import terms
 from apps.payments.domain import RefundState, State, Trigger
-from apps.payments.payment import OPEN, SETTLED, Attempt, AttemptStatus, Payment, Refund, Wish
+from apps.payments.payment import SETTLED, Attempt, AttemptStatus, Payment, Refund, Wish
 
 # Where a further attempt may follow by itself; after a decline it is for the customer to say by which method.
 _CHARGEABLE: Final = (State.SUCCEEDED, State.REQUIRES_CAPTURE)
@@ -86,12 +86,18 @@ def wish_void(payment: Payment) -> None:
 
 def rest(payment: Payment) -> None:
     """Let a payment whose attempt came to nothing stand where its other attempts left it."""
-    if payment.held:
+    if not heed_others(payment):
+        payment.move(Trigger.SETTLED if payment.captured else Trigger.VOIDED)
+
+
+def heed_others(payment: Payment) -> bool:
+    """Stand where another attempt waits for its customer or is held, if one does."""
+    waiting = any(each.status is AttemptStatus.REQUIRES_ACTION for each in payment.attempts)
+    if waiting:
+        payment.move(Trigger.CUSTOMER_ASKED)
+    elif payment.held:
         payment.move(Trigger.AUTHORISED)
-    elif payment.captured:
-        payment.move(Trigger.SETTLED)
-    else:
-        payment.move(Trigger.VOIDED)
+    return waiting or payment.held > 0
 
 
 def _left(payment: Payment, attempt: Attempt) -> int:
@@ -140,7 +146,8 @@ def _settle_difference(payment: Payment, now: datetime) -> None:
     failed = sum(each.amount for each in payment.refunds if each.for_change and each.state is RefundState.FAILED)
     if (over := min(-payment.owing - failed, payment.refundable)) > 0:
         plan_refunds(payment, over, "order changed", now, for_change=True)
-    elif due(payment) and not any(attempt.status in OPEN for attempt in payment.attempts):
+    elif due(payment) and not any(attempt.wish for attempt in payment.attempts):
+        # one thing at a time: what is held is taken or let go before more is asked for
         payment.move(Trigger.MORE_OWED)
         plan_attempt(payment, payment.attempt.method, now, AttemptStatus.PLANNED)
 

@@ -27,7 +27,7 @@ POST /orders/{ID}/returns
     "payments": f"""
 GET /payments | GET /payments/{ID} | POST /payments | POST /payments/{ID}/capture | POST /payments/{ID}/void
 POST /payments/{ID}/refunds | POST /webhooks/stripe | GET /ledger/accounts | GET /ledger/entries
-GET /reconciliations/2026-01-31 | POST /reconciliations/2026-01-31 | POST /webhooks/mollie
+GET /reconciliations/2026-01-31 | POST /reconciliations/2026-01-31
 """,
     "notifications": f"""
 GET /preferences | PUT /preferences | GET /notifications | GET /unsubscribe | POST /unsubscribe | GET /undelivered

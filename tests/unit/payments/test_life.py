@@ -270,4 +270,4 @@ class Settled(Life):
 
 
 TestSettled = Settled.TestCase
-TestSettled.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestSettled.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

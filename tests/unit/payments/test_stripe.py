@@ -14,6 +14,8 @@ from apps.payments import stripe_answers as answers
 from apps.payments import stripe_provider
 from apps.payments.domain import RefundState
 from apps.payments.provider import (
+    ActionRequired,
+    Authorised,
     Busy,
     Captured,
     Card,
@@ -170,3 +172,26 @@ def test_forged_old_and_broken_webhooks_are_refused(provider: StripeProvider) ->
     for content, headers in attempts:
         with pytest.raises(NoticeNotValidError):
             provider.notice(content, headers)
+
+
+def test_while_a_webhook_secret_is_replaced_both_are_taken_and_no_third() -> None:
+    nowhere: Any = _Nowhere()
+    provider = StripeProvider(nowhere, "sk_test_1", ["whsec_next", SECRET], "http://shop.test/")
+    body = event(INTENT)
+    for secret in ("whsec_next", SECRET):
+        assert provider.notice(body, signed(body, secret)).payment_id == PAYMENT
+    for refused in (signed(body, "whsec_else"), signed(body, at=int(time.time()) - 301), {}):
+        with pytest.raises(NoticeNotValidError):
+            provider.notice(body, refused)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [("requires_capture", Authorised), ("canceled", Released), ("requires_action", ActionRequired)],
+)
+def test_what_is_held_called_off_or_waits_for_its_customer_is_told_apart(status: str, kind: type) -> None:
+    action = {"type": "redirect_to_url", "redirect_to_url": {"url": "http://bank.test/1"}}
+    outcome = answers.charge({**INTENT, "status": status, "amount_capturable": 650, "next_action": action})
+    assert isinstance(outcome, kind)
+    assert getattr(outcome, "amount", 650) == 650
+    assert getattr(outcome, "url", "http://bank.test/1") == "http://bank.test/1"
