@@ -1,5 +1,6 @@
 """The index of the undelivered: listed by filter, wanted again, discarded."""
 
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +14,15 @@ from apps.notifications.sources import Channel
 _LAST = UUID(int=(1 << 128) - 1)
 _FIELDS = """id, user_id, coalesce(email, phone) AS address, category, channel, template, provider, reason, attempts,
     created_at, failed_at, expires_at, wanted_at"""
-_FILTER = """state = 'failed' AND coalesce(expires_at > now(), true)
-    AND coalesce(channel = :channel, true) AND coalesce(template = :template, true)
-    AND coalesce(category = :category, true)
-    AND coalesce(failed_at >= :since, true) AND coalesce(failed_at < :until, true)"""
-_CASTS = {"channel": "text", "template": "text", "category": "text", "since": "timestamptz", "until": "timestamptz"}
-for _name, _kind in _CASTS.items():
-    _FILTER = _FILTER.replace(f":{_name}", f"CAST(:{_name} AS {_kind})")
-_LIST = Hot(f"SELECT {_FIELDS} FROM messages WHERE {_FILTER} AND id < :before ORDER BY id DESC LIMIT :limit")  # noqa: S608  # our own words
+_LISTED = "state = 'failed' AND coalesce(expires_at > now(), true)"
+_CONDITIONS = {
+    "channel": "channel = :channel",
+    "template": "template = :template",
+    "category": "category = :category",
+    "since": "failed_at >= :since",
+    "until": "failed_at < :until",
+}
+_LIST = "SELECT {fields} FROM messages WHERE {listed} AND id < :before ORDER BY id DESC LIMIT :limit"
 _GET = Hot(f"SELECT {_FIELDS}, data, filed_at FROM messages WHERE id = :id AND state = 'failed'")  # noqa: S608
 # A code that was not delivered is destroyed: there is nothing to send again.
 _WANT = Hot("""
@@ -28,13 +30,16 @@ WITH found AS (SELECT id, template <> ALL(:codes) AS possible FROM messages WHER
 wanted AS (UPDATE messages SET wanted_at = now() FROM found WHERE messages.id = found.id AND possible)
 SELECT possible FROM found
 """)
-_WANT_ALL = Hot(f"""
-WITH done AS (
-    UPDATE messages SET wanted_at = now()
-    WHERE {_FILTER} AND wanted_at IS NULL AND template <> ALL(:codes) RETURNING 1
-)
+_WANT_FEW = """
+WITH few AS (
+    SELECT id FROM messages WHERE {listed} AND wanted_at IS NULL AND template <> ALL(:codes)
+    ORDER BY id LIMIT :limit FOR UPDATE
+),
+done AS (UPDATE messages SET wanted_at = now() FROM few WHERE messages.id = few.id RETURNING 1)
 SELECT count(*) AS n FROM done
-""")  # noqa: S608
+"""
+# A statement is cut off after ten seconds, and a request at the edge after thirty.
+_AT_ONCE, _STATEMENTS = 5_000, 4
 _DISCARD = Hot("""
 WITH gone AS (
     UPDATE messages SET state = 'discarded', wanted_at = NULL, data = '{}', sealed = NULL
@@ -101,14 +106,16 @@ class UndeliveredPage(BaseModel):
 
 
 class Count(BaseModel):
-    """How many were meant."""
+    """How many were meant; `more` where as many again may be asked for."""
 
     count: int
+    more: bool = False
 
 
 async def list_by_filter(tx: AsyncSession, wanted: Filter, before: UUID | None, limit: int) -> UndeliveredPage:
     """Return a page of what did not arrive."""
-    rows = await _LIST.run(tx, **_values(wanted), before=before or _LAST, limit=limit)
+    values = _values(wanted)
+    rows = await _filtered(_LIST, tuple(values)).run(tx, **values, before=before or _LAST, limit=limit)
     items = [UndeliveredView.model_validate(row._asdict()) for row in rows]
     return UndeliveredPage(items=items, next=items[-1].id if len(items) == limit else None)
 
@@ -130,10 +137,16 @@ async def want(tx: AsyncSession, id_: UUID) -> None:
         raise CodeIsGoneError
 
 
-async def want_all(tx: AsyncSession, wanted: Filter) -> int:
-    """Note that all that fit are to be sent again; return how many."""
-    (row,) = await _WANT_ALL.run(tx, **_values(wanted), codes=CODES)
-    return int(row.n)
+async def want_all(tx: AsyncSession, wanted: Filter) -> Count:
+    """Note that all that fit are to be sent again, the oldest first; return how many, and whether there are more."""
+    count, values = 0, _values(wanted)
+    few = _filtered(_WANT_FEW, tuple(values))
+    for _ in range(_STATEMENTS):
+        (row,) = await few.run(tx, **values, codes=CODES, limit=_AT_ONCE)
+        count += int(row.n)
+        if row.n < _AT_ONCE:
+            return Count(count=count)
+    return Count(count=count, more=True)
 
 
 async def discard(tx: AsyncSession, id_: UUID) -> None:
@@ -143,10 +156,11 @@ async def discard(tx: AsyncSession, id_: UUID) -> None:
 
 
 def _values(wanted: Filter) -> dict[str, Any]:
-    return {
-        "channel": wanted.channel,
-        "template": wanted.template,
-        "category": wanted.category,
-        "since": wanted.since,
-        "until": wanted.until,
-    }
+    return {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
+
+
+@cache
+def _filtered(statement: str, names: tuple[str, ...]) -> Hot:
+    """Return *statement* with the conditions of a filter and no others, so that an index can serve them."""
+    listed = " AND ".join([_LISTED, *(_CONDITIONS[name] for name in names)])
+    return Hot(statement.format(fields=_FIELDS, listed=listed))

@@ -95,7 +95,7 @@ async def list_undelivered(  # noqa: PLR0917  # FastAPI passes them by name
 async def redeliver_all(_caller: Support, tx: Tx, office: Room, wanted: Filter) -> Count:
     """Send again all that fit, in the background."""
     afterwards(tx, office.cabinet.called.set)
-    return Count(count=await failed_messages.want_all(tx, wanted))
+    return await failed_messages.want_all(tx, wanted)
 
 
 @router.get("/undelivered/{message_id}", tags=["undelivered"])
