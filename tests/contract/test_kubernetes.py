@@ -102,6 +102,19 @@ def test_the_injector_is_of_the_release_that_the_runtime_is() -> None:
     assert pin("tests/k8s/injector") == pin("dapr/runtime")
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_sidecar_may_read_the_secrets_that_its_files_name(service: str) -> None:
+    taken = [load(CHECKOUT / "components" / name) for name in listed("components")]
+    entries = [entry for it in taken if service in it["scopes"] for entry in it["spec"].get("metadata", [])]
+    named = {entry["secretKeyRef"]["name"] for entry in entries if "secretKeyRef" in entry}
+    named |= set(load(CHECKOUT / f"dapr/config/{service}.yaml")["spec"]["secrets"]["scopes"][0]["allowedSecrets"])
+    [role] = [it for it in yaml.safe_load_all((BASE / service / "account.yaml").read_text()) if it["kind"] == "Role"]
+    assert role["rules"][0]["resourceNames"] == sorted(named)
+    store = (CHECKOUT / "k8s/components/external-secrets/secrets.yaml").read_text()
+    fetched = {it["metadata"]["name"] for it in yaml.safe_load_all(store)}
+    assert named <= fetched
+
+
 def test_every_alert_has_its_entry_in_the_runbook() -> None:
     rules = load(CHECKOUT / "k8s/components/monitoring/alerts.yaml")["spec"]["groups"][0]["rules"]
     headings = [
