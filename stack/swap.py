@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import yaml
 
-from stack import loaded, moving, ports, records, replay, resources, secrets_file, supervisor
+from stack import loaded, moving, operating, ports, records, replay, resources, secrets_file, supervisor
 from stack.errors import StackError
 from stack.home import Home
 from stack.keeper import STOP_DEADLINE_S
@@ -26,8 +26,10 @@ TAKEN_UP_S = 60.0
 # arrives in the moment a subscription ends, and the broker's component does not close before that is answered.
 LET_GO_S = 4.0
 POLL_S = 0.1
-# What the broker that is left had not handed out yet is younger than this, unless a service was away.
+# What the broker that is left had not handed out yet is younger than this, unless a service is further behind.
 HELD = timedelta(seconds=30)
+# A relay marks what it published half a second later at the most, by its own process' pace: this long until it is seen.
+MARKED_S = 3.0
 # Facts a second: faster than an operator's replay, since customers wait for those that were held.
 REPLAYED_PER_S = 1_000
 
@@ -50,6 +52,7 @@ def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
 def _replace(home: Home, changed: dict[str, Variant], progress: Progress) -> None:
     """Put other components in place of those that keep nothing, or nothing that a replay does not bring back."""
     began = datetime.now(UTC)
+    held = _held(home)
     resources.choose(home, {role: it.profile for role, it in changed.items()})
     for variant in changed.values():
         _await_taken_up(home, variant, progress)
@@ -57,7 +60,24 @@ def _replace(home: Home, changed: dict[str, Variant], progress: Progress) -> Non
     if any(it.type.startswith("pubsub.") for it in changed.values()):
         # The broker that was left keeps what it had not handed out, and the new one may have heard facts before all its
         # readers were there.
-        replay.run(home, replay.begin(home, began - HELD, None, None, rate=REPLAYED_PER_S), progress)
+        taken_up = datetime.now(UTC)
+        replay.run(home, replay.begin(home, began - held, None, None, rate=REPLAYED_PER_S), progress)
+        # What was published in the last moments on the broker that is left may have been marked only now.
+        time.sleep(max(0.0, MARKED_S - (datetime.now(UTC) - taken_up).total_seconds()))
+        last = replay.begin(home, taken_up - timedelta(seconds=MARKED_S), None, None, rate=REPLAYED_PER_S)
+        replay.run(home, last.model_copy(update={"until": taken_up + timedelta(seconds=MARKED_S)}), progress)
+
+
+def _held(home: Home) -> timedelta:
+    """Return how far back the broker that is left may hold facts: twice what services are behind, 30 s at least."""
+    behind = 0.0
+    for app_id in operating.services(home):
+        for replica in operating.replicas(home, app_id):
+            try:
+                behind = max(behind, float(operating.ask(home, replica, "/internal/operator/lag", {})["seconds"]))
+            except operating.BusyError:
+                continue
+    return max(HELD, timedelta(seconds=behind * 2))
 
 
 def start_servers(home: Home, servers: Iterable[Server], progress: Progress) -> None:

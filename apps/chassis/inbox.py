@@ -12,6 +12,7 @@ from apps.chassis import dead_letters, outbox, telemetry
 from apps.chassis.database import Database, is_outage
 from apps.chassis.deliveries import Delivery
 from apps.chassis.hot import Hot
+from apps.chassis.lag import lag
 from apps.chassis.sidecar import SidecarError
 from apps.contracts.base import Event
 
@@ -81,11 +82,13 @@ async def _in_one_go(database: Database, subscriber: Subscriber, deliveries: Seq
             fresh = await _claim(tx, subscriber, deliveries, _CLAIM_UNLESS_DEAD)
             if fresh:
                 await subscriber.handle([delivery.event for delivery in fresh if delivery.event], tx)
-            return []
     except Exception as error:
         if _is_technical(error):
             raise
         telemetry.log.warning("batch_failed", topic=subscriber.event.topic, size=len(deliveries), error=_name(error))
+    else:
+        lag.note(delivery.id for delivery in fresh)
+        return []
     return await _one_by_one(database, subscriber, deliveries)
 
 

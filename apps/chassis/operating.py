@@ -10,6 +10,7 @@ from apps.chassis import replay
 from apps.chassis.auth import internal
 from apps.chassis.copying import CopiedPage, CopyDiffersError, ListKeys, copy_page
 from apps.chassis.documents import Documents
+from apps.chassis.lag import lag
 from apps.chassis.problems import ProblemError
 
 Component = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
@@ -23,6 +24,12 @@ class Copy(BaseModel):
     target: Component
     after: str = ""
     limit: int = Field(default=100, ge=1, le=500)
+
+
+class Lagging(BaseModel):
+    """How old the oldest fact was that this process handled of late."""
+
+    seconds: float
 
 
 class Hold(BaseModel):
@@ -41,6 +48,11 @@ def router(document_keys: Mapping[str, ListKeys]) -> APIRouter:
         """Publish a page of facts once more."""
         here: Any = request.app.state.chassis
         return await replay.replay(here.database, here.sidecar, here.codec, page, here.settings.outbox_retention)
+
+    @routes.post("/lag")
+    async def tell_lag() -> Lagging:
+        """Tell how far behind this process is."""
+        return Lagging(seconds=lag.seconds())
 
     @routes.post("/documents/copy")
     async def copy(page: Copy, request: Request) -> CopiedPage:

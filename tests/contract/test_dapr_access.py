@@ -53,6 +53,7 @@ CLOSED = (
     "GET /internal/metrics",
     "POST /internal/operator/replay",
     "POST /internal/operator/signing-keys",
+    "POST /internal/operator/lag",
     "POST /internal/operator/documents/copy",
     "POST /internal/operator/documents/hold",
 )

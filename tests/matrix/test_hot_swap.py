@@ -90,11 +90,8 @@ async def run(
     return course
 
 
-def judge(course: Course, hung: int = 0) -> None:
-    """Print the figures, then hold them against the goals, which no swap meets in which a sidecar hung.
-
-    *hung* is how many were started anew for that reason, which docs/profiles.md gives. Everything else holds even so.
-    """
+def judge(course: Course) -> None:
+    """Print the figures, then hold them against the goals."""
     outcome = course.load.outcome
     placed, tries = len(outcome.placed), outcome.tries
     paid = sorted(course.since(datetime.fromisoformat(order["updated_at"])) for order in course.seen.orders.values())
@@ -104,9 +101,6 @@ def judge(course: Course, hung: int = 0) -> None:
     print(f"slowest order {max(outcome.latencies_s):.1f} s; {', '.join(course.steps)}")
     print(f"longest gap in paid orders {gap:.1f} s, from {at:.1f} s on; all books right after {course.settled_s:.1f} s")
     assert outcome.refused == []
-    if hung:
-        print(f"{hung} sidecars hung and were started anew: the goals for gap, errors and backlog are not met")
-        return
     assert errors <= MOST_ERRORS
     assert gap <= LONGEST_GAP_S
     assert course.settled_s <= BACKLOG_GONE_S
@@ -120,11 +114,10 @@ async def test_the_broker_is_swapped_under_load(
     before = system.status()
     course = await run(shop, customers, seconds, {to[0]: partial(system.sidecart, "swap", *to) for to in BROKERS})
     after = system.status()
-    restarted = {name: it["restarts"] - before[name]["restarts"] for name, it in after.items()}
-    judge(course, sum(restarted.values()))
+    judge(course)
     assert after.keys() == before.keys()
-    moved = {name for name in after if after[name]["pid"] != before[name]["pid"]}
-    assert {after[name]["kind"] for name in moved} <= {"sidecar"}
+    # the apps never, and the sidecars neither: one that hangs as it leaves a broker would be started anew
+    assert {name for name in after if after[name]["pid"] != before[name]["pid"]} == set()
 
 
 @pytest.mark.soak

@@ -10,8 +10,10 @@ from typing import Any
 
 import yaml
 
+from stack import profiles
+from stack.addresses import MONGODB_PORT, RABBITMQ_PORT
 from stack.environment import PUSH_PORT, SMS_PORT, SMTP_PORT, VALKEY_PORT
-from stack.resources import CARD_PROCESSOR_PORT
+from stack.resources import CARD_PROCESSOR_PORT, DEFAULT_PROFILE
 from stack.secrets_file import POSTGRES_PORT
 from tests.support.documents import components
 from tests.support.proxies import Link, Proxies
@@ -30,19 +32,27 @@ UPSTREAM = {
 }
 
 
-def rewire(system: System, proxies: Proxies, folder: Path) -> dict[str, Link]:
-    """Return the link of each component; from now on everything goes through them."""
+ELSEWHERE = {"pubsub.rabbitmq": ("hostname", RABBITMQ_PORT), "state.mongodb": ("host", MONGODB_PORT)}
+"""Products of other profiles: the field that holds host and port together, and where their server listens."""
+
+
+def rewire(system: System, proxies: Proxies, folder: Path, profile: str = DEFAULT_PROFILE) -> dict[str, Link]:
+    """Return the link of each component that *profile* has; from now on everything goes through them."""
     links: dict[str, Link] = {}
-    for name, upstream in UPSTREAM.items():
+    chosen = profiles.chosen([profile])
+    for name, usual in UPSTREAM.items():
+        body = yaml.safe_load(chosen[name].path.read_text()) if name in chosen else components()[name].body
+        field, upstream = ELSEWHERE.get(body["spec"].get("type"), ("", usual))
         links[name] = proxies.link(name, system.port(upstream))
+        there = {field: f"127.0.0.1:{links[name].port}"} if field else {}
         file = folder / f"{name}.yaml"
-        file.write_text(yaml.safe_dump(_through(links[name].port, components()[name].body, system)))
+        file.write_text(yaml.safe_dump(_through(links[name].port, body, system, there)))
         system.sidecart("apply", str(file))
     return links
 
 
-def _through(port: int, document: dict[str, Any], system: System) -> dict[str, Any]:
-    """Return a copy of *document* whose address is *port* of this machine."""
+def _through(port: int, document: dict[str, Any], system: System, there: dict[str, str]) -> dict[str, Any]:
+    """Return a copy of *document* whose address is *port* of this machine, or what *there* says of its fields."""
     spec = dict(document["spec"])
     address = f"127.0.0.1:{port}"
     if document["kind"] == "HTTPEndpoint":
@@ -54,7 +64,7 @@ def _through(port: int, document: dict[str, Any], system: System) -> dict[str, A
         "url": f"http://{address}/",
         "redisHost": address,
         "connectionString": database,
-    }
+    } | there
     fields = [
         {"name": it["name"], "value": values[it["name"]]} if it["name"] in values else it for it in spec["metadata"]
     ]

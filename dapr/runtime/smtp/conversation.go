@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	greetingLimit = 15 * time.Second
-	// A server may scan a mail for minutes before it answers; what an operator wants to wait is a policy, and ends ctx.
-	mailLimit = 5 * time.Minute
+	// How long to wait is a policy, and ends ctx; these two are for who has none. A server may scan a mail for minutes.
+	greetingLimit = time.Minute
+	mailLimit     = 5 * time.Minute
 	// A firewall forgets idle connections without a word: the first answer on a kept one tells.
 	firstWordLimit = 5 * time.Second
 	farewellLimit  = time.Second

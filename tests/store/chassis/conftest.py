@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,11 +25,15 @@ class Broker:
     published: list[Envelope] = field(default_factory=list)
     refuse: set[str] = field(default_factory=set)
     fail_topics: set[str] = field(default_factory=set)
+    hangs: set[str] = field(default_factory=set)
+    """Topics that nothing is answered about until they are no longer in here."""
 
     async def publish(self, pubsub: str, topic: str, envelopes: Sequence[Envelope]) -> set[UUID]:
         assert {(item.pubsub, item.topic) for item in envelopes} == {(pubsub, topic)}
         if topic in self.fail_topics:
             raise ConnectionError("the broker is away")
+        while topic in self.hangs:
+            await asyncio.sleep(0.01)
         rejected = {item.id for item in envelopes if item.key in self.refuse}
         self.published += [item for item in envelopes if item.id not in rejected]
         return rejected

@@ -218,3 +218,20 @@ async def test_a_fact_keeps_the_trace_of_what_caused_it(database: Database, brok
         outbox.record(tx, Followed(name="effect", sequence=1), caused_by=cause)
     await drain(relay_for(database, broker), database)
     assert broker.published[0].traceparent == cause.traceparent
+
+
+async def test_what_is_through_is_marked_while_another_destination_hangs(database: Database, broker: Broker) -> None:
+    async with database.transaction() as tx:
+        outbox.record(tx, Happened(name="through", sequence=1))
+        outbox.record(tx, Followed(name="waits", sequence=1))
+    broker.hangs.add("followed")
+    relaying = asyncio.create_task(relay_for(database, broker).run())
+    try:
+        async with asyncio.timeout(10):
+            while await count(database, "outbox WHERE published_at IS NOT NULL") == 0:
+                await asyncio.sleep(0.02)
+        assert [item.key for item in broker.published] == ["through"]
+        broker.hangs.clear()
+        await until_published(broker, 2)
+    finally:
+        relaying.cancel()

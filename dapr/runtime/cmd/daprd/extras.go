@@ -20,6 +20,8 @@ import (
 	"github.com/dapr/components-contrib/middleware/http/routeralias"
 	"github.com/dapr/components-contrib/middleware/http/routerchecker"
 	"github.com/dapr/components-contrib/pubsub/jetstream"
+	"github.com/dapr/components-contrib/pubsub/rabbitmq"
+	"github.com/dapr/components-contrib/pubsub/redis"
 	"github.com/dapr/dapr/pkg/components/bindings"
 	"github.com/dapr/dapr/pkg/components/crypto"
 	"github.com/dapr/dapr/pkg/components/lock"
@@ -29,6 +31,7 @@ import (
 	"github.com/dapr/dapr/pkg/middleware"
 	"github.com/dapr/kit/logger"
 
+	"sidecart/runtime/leaving"
 	"sidecart/runtime/names"
 	"sidecart/runtime/smtp"
 )
@@ -39,6 +42,8 @@ func init() {
 	registerBindings()
 	registerMiddleware()
 	pubsub.DefaultRegistry.RegisterComponent(jetstream.NewJetStream, "jetstream")
+	pubsub.DefaultRegistry.RegisterComponent(leaving.Promptly(redis.NewRedisStreams), "redis")
+	pubsub.DefaultRegistry.RegisterComponent(leaving.Promptly(rabbitmq.NewRabbitMQ), "rabbitmq")
 	nameresolution.DefaultRegistry.RegisterComponent(names.New, "sqlite")
 	lock.DefaultRegistry.RegisterComponent(redislock.NewStandaloneRedisLock, "redis")
 	crypto.DefaultRegistry.RegisterComponent(jwks.NewJWKSCrypto, "dapr.jwks")

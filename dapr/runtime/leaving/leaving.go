@@ -1,0 +1,67 @@
+// Package leaving lets a sidecar let go of a broker whose messages were being gathered for a bulk subscription.
+//
+// The runtime gathers what a broker hands out one by one. What is in its hands in the moment a subscription ends is
+// forgotten: nobody answers for it, and neither Redis nor RabbitMQ closes before everything is answered. The sidecar
+// then hangs until it is killed, and its app hears nothing.
+package leaving
+
+import (
+	"context"
+	"time"
+
+	"github.com/dapr/components-contrib/health"
+	"github.com/dapr/components-contrib/pubsub"
+	runtimepubsub "github.com/dapr/dapr/pkg/runtime/pubsub"
+	"github.com/dapr/kit/logger"
+)
+
+// An app that is in the middle of a batch answers within this, as a rule; what comes later is handed out once more, by
+// this broker or in a replay, and inboxes know it.
+const lastAnswer = time.Second
+
+// Promptly returns what create makes, with an end to every subscription.
+func Promptly(create func(logger.Logger) pubsub.PubSub) func(logger.Logger) pubsub.PubSub {
+	return func(log logger.Logger) pubsub.PubSub {
+		inner := broker{create(log)}
+		if pinger, ok := inner.PubSub.(health.Pinger); ok {
+			return pinged{inner, pinger}
+		}
+		return inner
+	}
+}
+
+type broker struct{ pubsub.PubSub }
+
+type pinged struct {
+	broker
+	health.Pinger
+}
+
+// BulkSubscribe gathers as the runtime does for a component without bulk of its own.
+func (b broker) BulkSubscribe(ctx context.Context, request pubsub.SubscribeRequest, handler pubsub.BulkHandler) error {
+	return runtimepubsub.NewDefaultBulkSubscriber(ending{b.PubSub}).BulkSubscribe(ctx, request, handler)
+}
+
+// ending is a broker whose messages are answered for, whatever becomes of their handler.
+type ending struct{ pubsub.PubSub }
+
+func (e ending) Subscribe(ctx context.Context, request pubsub.SubscribeRequest, handler pubsub.Handler) error {
+	return e.PubSub.Subscribe(ctx, request, func(each context.Context, message *pubsub.NewMessage) error {
+		answer := make(chan error, 1)
+		go func() { answer <- handler(each, message) }()
+		select {
+		case err := <-answer:
+			return err
+		case <-ctx.Done():
+		}
+		patience := time.NewTimer(lastAnswer)
+		defer patience.Stop()
+		select {
+		case err := <-answer:
+			return err
+		case <-patience.C:
+			// not handled as far as anybody knows: the broker keeps it
+			return ctx.Err()
+		}
+	})
+}
