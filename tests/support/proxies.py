@@ -7,7 +7,7 @@ import re
 import subprocess
 import urllib.request
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -64,11 +64,14 @@ class Link:
             yield
 
     @contextmanager
-    def mute(self) -> Generator[None]:
-        """Leave it half open: what connects stands, and nothing comes through in either direction."""
+    def mute(self, *, anew: bool = True) -> Generator[None]:
+        """Leave it half open: what connects stands, and nothing comes through in either direction.
+
+        Older connections are ended first where they are made *anew* at once: one that the other side closed for being
+        idle would show it. gRPC pauses before it connects again, and refuses calls meanwhile.
+        """
         with ExitStack() as stack:
-            # older connections are ended first: one that the other side closed for being idle would show it
-            with self.cut():
+            with self.cut() if anew else nullcontext():
                 for stream in ("upstream", "downstream"):
                     stack.enter_context(self._toxic("timeout", stream, FOREVER))
             yield
