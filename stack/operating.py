@@ -55,9 +55,9 @@ def ask(home: Home, replica: Program, path: str, body: object) -> Any:
     raise kind(f"{replica.name} refused with {answer.status}: {_detail(text)}")
 
 
-def ask_any(home: Home, app_id: str, path: str, body: object) -> Any:
+def ask_any(home: Home, app_id: str, path: str, body: object, *, patience_s: float = PATIENCE_S) -> Any:
     """Post to whichever replica can, and wait a while where none can: one that crashed is being started again."""
-    limit = time.monotonic() + PATIENCE_S
+    limit = time.monotonic() + patience_s
     while True:
         last = BusyError(f"{app_id} has no replica: see `sidecart status`")
         for replica in replicas(home, app_id):
