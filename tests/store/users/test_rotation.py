@@ -124,4 +124,5 @@ async def test_a_stock_library_verifies_our_tokens_by_what_discovery_leads_to(ho
     )  # fmt: skip
     assert claims["scope"] == "profile orders payments notifications"
     public = json.loads(json.dumps(described).replace(ISSUER, "https://shop.example"))
-    AuthorizationServerMetadata(public).validate()
+    metadata: Any = AuthorizationServerMetadata(public)
+    metadata.validate()
