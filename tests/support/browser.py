@@ -1,7 +1,7 @@
 """A real browser without a window: Debian's chromium, driven by selenium."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -12,7 +12,7 @@ REMEDY = "not run: there is no browser here; `apt-get install chromium chromium-
 
 
 @contextmanager
-def browser(width: int, height: int = 900, *, dark: bool = False) -> Iterator[Chrome]:
+def browser(width: int, height: int = 900, *, dark: bool = False) -> Generator[Chrome]:
     """Open one of that size; what is *dark* says so to pages."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not driver:

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -165,7 +165,7 @@ class Lone:
 
 
 @contextmanager
-def lone_daprd(folder: Path, world: World, *examples: str) -> Iterator[Lone]:
+def lone_daprd(folder: Path, world: World, *examples: str) -> Generator[Lone]:
     """Run a daprd with *examples* of components, whose providers are *world*."""
     authority, certificate, key = certificates(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
