@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
@@ -176,12 +176,15 @@ class Journeys(RuleBasedStateMachine):
         assert self.run(self.shop.count("dead_letters")) == 0
 
 
-def walk(examples: int, steps: int) -> None:
+def walk(examples: int, steps: int, *, shrink: bool) -> None:
+    # to find the shortest journey to a fault takes minutes, which make soak has
+    phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
     run_state_machine_as_test(
         Journeys,
         settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck),
             database=None,
+            phases=phases,
         ),
     )  # fmt: skip
 
@@ -195,10 +198,10 @@ def prepared(database_for: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 
 
 def test_stock_and_money_add_up_after_any_journey() -> None:
-    walk(examples=6, steps=25)
+    walk(examples=6, steps=25, shrink=False)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_stock_and_money_add_up_after_many_long_journeys() -> None:
-    walk(examples=300, steps=60)
+    walk(examples=300, steps=60, shrink=True)

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from statistics import median
+from statistics import quantiles
 from typing import Any
 from uuid import UUID
 
@@ -163,7 +163,7 @@ async def test_at_full_size_everything_takes_at_most_twice_as_long_as_at_ten_tho
 
 
 async def measured(shop: Shop) -> dict[str, float]:
-    """Return the median of each question, and of placing, in milliseconds."""
+    """Return how long each question and placing take, in ms: the first decile, which neighbours touch least."""
     await shop.stock(tea=10**6)
     found: dict[str, float] = {}
     for name, (statement, values) in (await questions(shop)).items():
@@ -174,11 +174,11 @@ async def measured(shop: Shop) -> dict[str, float]:
                 async with shop.database.reading() as connection:
                     await statement.run(connection, **values)
                 times.append((time.perf_counter() - began) * 1000)
-            found[name] = median(times)
+            found[name] = quantiles(times, n=10)[0]
     times = []
     for _ in range(60):
         began = time.perf_counter()
         await shop.placed(tea=1)
         times.append((time.perf_counter() - began) * 1000)
-    found["placing"] = median(times)
+    found["placing"] = quantiles(times, n=10)[0]
     return found
