@@ -127,7 +127,11 @@ def _capture(order: Moving, fact: PaymentCaptured) -> News:
     so_far = fact.captured or fact.amount
     if so_far.currency != order.total.currency:
         raise AmountDiffersError(f"payment {fact.payment_id} captured another currency than order {order.id} costs")
-    if order.money.captures(so_far.amount, order.total.amount):
+    covered = order.money.captures(so_far.amount, order.total.amount)
+    if order.standing.order in LEFT and order.money.refunded >= order.money.captured:
+        # the refund overtook it, when nobody knew yet how little was captured
+        return News(Trigger.PAYMENT_REFUNDED)
+    if covered:
         return News(Trigger.PAYMENT_CAPTURED)
     return News(Trigger.PAYMENT_FELL_SHORT, f"{so_far.amount} of {order.total.amount} {so_far.currency} captured")
 

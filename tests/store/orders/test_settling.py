@@ -141,6 +141,15 @@ async def test_a_capture_after_the_cancelling_is_shown_and_does_not_revive_the_o
     assert await shop.told("order-paid") == []
 
 
+async def test_a_refund_that_overtakes_the_capture_of_a_former_price_is_a_full_one_once_that_comes(shop: Shop) -> None:
+    view = await shop.placed(tea=1)
+    await shop.edited(view, tea=2)
+    await shop.cancel(view)
+    await shop.deliver(("r", refund(view, 1999)), topic="payment-refunded")
+    await shop.capture(view)
+    assert (await shop.shown(view["id"]))["payment_status"] == "refunded"
+
+
 async def test_what_is_cancelled_is_not_cancelled_again_under_another_key(shop: Shop) -> None:
     view = await shop.placed(tea=1)
     replies = [await shop.call("POST", f"/orders/{view['id']}/cancel", key=key) for key in "ab"]
