@@ -159,14 +159,12 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def somebody_voids_or_pays_again(self) -> None:
-        for ask in (lambda: decisions.ask_void(self.payment), self._pay_again):
-            with suppress(PaymentError):
-                ask()
-
-    def _pay_again(self) -> None:
+        with suppress(PaymentError):
+            decisions.ask_void(self.payment)
         if not self.payment.cancelled:
-            decisions.pay_again(self.payment, "pm_2", self.now)
-            self.tries = 0
+            with suppress(PaymentError):
+                decisions.pay_again(self.payment, "pm_2", self.now)
+                self.tries = 0
 
     @rule(
         mood=st.sampled_from(["well", "well", "decline", "ask"]), heard=st.sampled_from(["yes", "yes", "lost", "busy"])
