@@ -151,7 +151,8 @@ def _view(row: Any, document: Details) -> OrderView:
 
 def _line_view(line: dict[str, Any], currency: str, document: Details) -> LineView:
     price = Money(amount=line["unit_price"], currency=currency)
-    return LineView(**line | {"unit_price": price, "configuration": document.configurations.get(line["sku"])})
+    shown: dict[str, Any] = {"unit_price": price, "configuration": document.configurations.get(line["sku"])}
+    return LineView(**line | shown)
 
 
 def _line_views(lines: Sequence[Line], document: Details) -> list[LineView]:

@@ -22,9 +22,9 @@ def _by_pair(moves: Moves[S]) -> dict[tuple[S, T], S]:
     return {(before, trigger): after for trigger, listed in moves.items() for before, after in listed.items()}
 
 
-_CANCEL: Final = {O.PLACED: O.CANCELLED, O.PAID: O.CANCELLED}
+_CANCEL: Final[dict[O, O]] = {O.PLACED: O.CANCELLED, O.PAID: O.CANCELLED}
 
-ORDER_TRANSITIONS: Final = _by_pair({
+ORDER_TRANSITIONS: Final[dict[tuple[O, T], O]] = _by_pair({
     T.PAYMENT_CAPTURED: {O.PLACED: O.PAID},
     T.CUSTOMER_CANCELLED: _CANCEL,
     T.SUPPORT_CANCELLED: _CANCEL,
@@ -49,7 +49,7 @@ _UNPAID: Final = (P.PENDING, P.AUTHORISED, P.DECLINED, P.UNKNOWN)
 
 # Brokers reorder: a refund may overtake the capture that it returns, and then the capture says nothing new here.
 # A refund that failed moves nothing, yet is told wherever it meets the order: people learn of it from the timeline.
-PAYMENT_TRANSITIONS: Final = _by_pair({
+PAYMENT_TRANSITIONS: Final[dict[tuple[P, T], P]] = _by_pair({
     T.PAYMENT_AUTHORISED: dict.fromkeys((P.PENDING, P.DECLINED, P.UNKNOWN), P.AUTHORISED),
     T.PAYMENT_CAPTURED: dict.fromkeys(_UNPAID, P.CAPTURED),
     T.PAYMENT_FELL_SHORT: dict.fromkeys(_UNPAID, P.PENDING),
@@ -77,7 +77,7 @@ PAYMENT_TRANSITIONS: Final = _by_pair({
 })  # fmt: skip
 
 # An order is cancelled as a whole, so only while nothing has been sent; what is not sent yet is taken off by an edit.
-FULFILMENT_TRANSITIONS: Final = _by_pair({
+FULFILMENT_TRANSITIONS: Final[dict[tuple[F, T], F]] = _by_pair({
     T.CUSTOMER_CANCELLED: _stay(F.UNFULFILLED),
     T.SUPPORT_CANCELLED: _stay(F.UNFULFILLED),
     T.DEADLINE_PASSED: _stay(F.UNFULFILLED),

@@ -108,8 +108,8 @@ def _captured(payment: Payment, attempt: Attempt, outcome: Captured, now: dateti
     planning.heed_others(payment)
     if payment.cancelled:
         planning.return_all(payment, now)
-    sums = {"amount": payment.money(outcome.amount), "captured": payment.money(payment.captured)}
-    return [PaymentCaptured(**_about(payment), **sums, captured_at=now)]
+    amount, captured = payment.money(outcome.amount), payment.money(payment.captured)
+    return [PaymentCaptured(**_about(payment), amount=amount, captured=captured, captured_at=now)]
 
 
 def _authorised(payment: Payment, attempt: Attempt, outcome: Authorised, now: datetime) -> Sequence[Event]:

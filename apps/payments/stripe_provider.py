@@ -146,7 +146,7 @@ class StripeProvider:
         """Return every charge and refund made on a day of UTC; raise for trouble on the way."""
         return stripe_lists.of_day(self._get, day)
 
-    async def shown(self, _payment_id: UUID, _reference: str, provider_id: str) -> Listed | None:
+    async def shown(self, payment_id: UUID, reference: str, provider_id: str) -> Listed | None:  # noqa: ARG002  # it knows by its own id
         """Return one charge or refund as a list would show it, or None where there is no such thing."""
         kind = "refunds" if provider_id.startswith("re_") else "payment_intents"
         try:

@@ -1,6 +1,7 @@
 """What the other services hear about accounts; each fact counts up the account's sequence."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,7 +53,7 @@ async def ask_to_prove(tx: AsyncSession, user: User, email: str, purpose: Purpos
         token_hash=digest(token.encode()), user_id=user.id, purpose=purpose, email=email, expires_at=expires_at
     )
     await store.add(tx, kept)
-    said = {"user_id": user.id, "sequence": _next(user), "email": email, "locale": user.locale}
+    said: dict[str, Any] = {"user_id": user.id, "sequence": _next(user), "email": email, "locale": user.locale}
     said |= {"token": SecretStr(token), "expires_at": expires_at}
     if purpose is Purpose.RESET_PASSWORD:
         outbox.record(tx, PasswordResetRequested.model_validate(said))
@@ -66,7 +67,7 @@ def _next(user: User) -> int:
     return user.sequence
 
 
-def _contact(user: User) -> dict[str, object]:
+def _contact(user: User) -> dict[str, Any]:
     return {
         "user_id": user.id,
         "sequence": _next(user),

@@ -6,6 +6,7 @@ import string
 from typing import Final
 
 import pyotp
+from pyotp.totp import TOTP
 
 PERIOD_S: Final = 30
 CODES: Final = 10
@@ -25,14 +26,14 @@ def new_secret() -> str:
 
 def uri(secret: str, account: str) -> str:
     """Return what a QR code for an authenticator app holds."""
-    return pyotp.TOTP(secret).provisioning_uri(name=account, issuer_name=_ISSUER)
+    return TOTP(secret).provisioning_uri(name=account, issuer_name=_ISSUER)
 
 
 def matching_step(secret: str, code: str, at: float) -> int | None:
     """Return the time step whose code this is, now or next to it; None where it is no such code."""
     if len(code) != _DIGITS or not code.isascii() or not code.isdigit():
         return None
-    totp, now = pyotp.TOTP(secret), int(at // PERIOD_S)
+    totp, now = TOTP(secret), int(at // PERIOD_S)
     return next((now + drift for drift in _DRIFT if hmac.compare_digest(totp.generate_otp(now + drift), code)), None)
 
 

@@ -31,10 +31,11 @@ async def _open_account(
     tx: AsyncSession, form: Registration, password_hash: str, ttl: timedelta, origin: Origin
 ) -> bool:
     contact = form.model_dump(exclude={"password"})
-    account = {"id": uuid7(), "password_hash": password_hash, "roles": ["customer"], "sequence": 0, **contact}
+    user_id = uuid7()
+    account = {"id": user_id, "password_hash": password_hash, "roles": ["customer"], "sequence": 0, **contact}
     if not await store.add_user(tx, account):
         return False
-    user = await store.get_user(tx, account["id"])
+    user = await store.get_user(tx, user_id)
     facts.registered(tx, user)
     await facts.ask_to_prove(tx, user, user.email, Purpose.VERIFY_EMAIL, ttl)
     await audit.record(tx, "registered", user.id, audit.ANYONE, origin)
