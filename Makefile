@@ -25,7 +25,7 @@ status: .venv/.synced ## Show each process: pid, ready, ports, restarts, uptime
 	@$(RUN)/sidecart status
 
 test: .venv/.synced ## Run every test but the full sizes, WORKERS=3 files at a time; TESTS=path for a part
-	@$(RUN)/pytest -n $(WORKERS) --dist loadfile -m "not soak and not bench and not examples and not resilience" $(TESTS)
+	@$(RUN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not soak and not bench and not examples and not resilience" $(TESTS)
 
 test-fast: .venv/.synced ## Run what needs no running system: unit and contract tests
 	@$(RUN)/pytest tests/unit tests/contract

@@ -42,7 +42,7 @@ async def test_a_stolen_dump_says_nothing_about_money_people_or_methods(desk: De
 
     url = desk.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     stolen = dump(url)
-    rows = ("payments", "outbox", "provider_answers", "notices", "dead_letters", "idempotent_replies")
+    rows = ("payments", "ledger", "outbox", "provider_answers", "notices", "dead_letters", "idempotent_replies")
     assert all(f"INSERT INTO public.{table} ".encode() in stolen for table in rows)
     # bytea is dumped as hex, so that what stood in a record in clear would show as the hex of its letters
     words = [
