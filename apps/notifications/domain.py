@@ -39,7 +39,7 @@ PRIORITIES: Final = {Category.SECURITY: 0, Category.ORDERS: 1, Category.MARKETIN
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(minutes=30)
-UNKNOWN_FOR: Final = timedelta(minutes=2)
+UNKNOWN_FOR: Final = timedelta(minutes=1)
 """How long a lost answer is waited for: a conversation may still be going on, a receipt may still come."""
 # Whoever gets a second copy sees one: mail programs drop a Message-ID they have, devices replace a push of the same id.
 # A text message would be paid and read twice.

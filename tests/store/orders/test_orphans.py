@@ -41,9 +41,9 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, point: str, nth: int = 1) -> None:
 def crash_in_store(monkeypatch: pytest.MonkeyPatch, shop: Shop, *, after: bool) -> None:
     put = shop.papers.put_documents
 
-    async def dying(store: str, documents: Any) -> None:
+    async def dying(store: str, documents: Any, ttl_s: int | None = None) -> None:
         if after:
-            await put(store, documents)
+            await put(store, documents, ttl_s)
         raise CrashError
 
     monkeypatch.setattr(shop.papers, "put_documents", dying)
@@ -129,8 +129,8 @@ async def test_who_was_swept_meanwhile_gets_no_order_without_a_document(
 ) -> None:
     put = shop.papers.put_documents
 
-    async def slow(store: str, documents: Any) -> None:
-        await put(store, documents)
+    async def slow(store: str, documents: Any, ttl_s: int | None = None) -> None:
+        await put(store, documents, ttl_s)
         assert await sweep(shop) == 1
 
     with monkeypatch.context() as meanwhile:

@@ -1,6 +1,7 @@
 """Guessing gets slower and never locks anybody out: not its owner's device, not a signed-in client, not for good."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -57,8 +58,11 @@ async def test_failures_are_forgotten_in_time_and_by_a_success(home: Home) -> No
 async def test_a_thousand_guesses_at_once_are_no_faster_than_in_a_row(home: Home) -> None:
     await home.register()
     home.means.passwords._room = 1000
+    began = time.monotonic()
     replies = await asyncio.gather(*(home.sign_in(password="wrong", address=THIEF) for _ in range(100)))
-    assert [reply.status for reply in replies].count(401) == PAIR.free + 1
+    # after the free ones each second brings one at most, however many come at once
+    most = PAIR.free + 1 + int(time.monotonic() - began)
+    assert PAIR.free < [reply.status for reply in replies].count(401) <= most
 
 
 async def test_the_owner_elsewhere_is_not_held_up(home: Home) -> None:
