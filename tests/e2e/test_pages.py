@@ -6,8 +6,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import text_to_be_present_in_element
+from selenium.webdriver.support.ui import WebDriverWait
 
 from apps.notifications.catalogue import Catalogue
 from apps.notifications.shipped import shipped
@@ -93,5 +96,7 @@ async def test_the_unsubscribe_page_acts_when_its_button_is_pressed_and_not_befo
     assert min(phone.execute_script(CONTRAST)) >= 4.5
     assert not await declined()
     phone.find_element(By.TAG_NAME, "button").click()
-    assert "unsubscribed" in phone.find_element(By.TAG_NAME, "h1").text
+    WebDriverWait(phone, 10, ignored_exceptions=[WebDriverException]).until(
+        text_to_be_present_in_element((By.TAG_NAME, "h1"), "unsubscribed")
+    )
     assert await declined()
