@@ -4,7 +4,7 @@ PYTHON ?= python3
 CACHE := $(or $(SIDECART_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sidecart)
 UV := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
 RUN := .venv/bin
-# The longest first: workers take whole files, in this order, and tests wait more than they work.
+# The longest first: workers take whole files, in this order, and all of chaos as one; tests wait more than they work.
 SUITE := tests/chaos tests/e2e tests/store tests/contract tests/unit
 WORKERS ?= 3
 TESTS ?= $(SUITE)
