@@ -77,17 +77,22 @@ class Cluster:
         self._templates.add(service)
 
 
-@contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Run a server in a directory of its own, and leave nothing behind."""
-    directory = Path(tempfile.mkdtemp(prefix="sidecart-pg-"))
-    user = postgres.server_user()
+def premises(prefix: str) -> tuple[str | None, Path, Path]:
+    """Return who runs a server, a directory of its own and the data directory in it, which that user reaches."""
+    directory, user = Path(tempfile.mkdtemp(prefix=prefix)), postgres.server_user()
     data = directory / "data"
     data.mkdir(mode=0o700)
     directory.chmod(0o755)
     if user:
         shutil.chown(data, user)
         postgres._let_reach(user, data)
+    return user, directory, data
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Run a server in a directory of its own, and leave nothing behind."""
+    user, directory, data = premises("sidecart-pg-")
     server: subprocess.Popen[bytes] | None = None
     try:
         initdb = ("-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8")

@@ -3,16 +3,13 @@
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 
-from stack import postgres
-from tests.support.postgres import Cluster, _free_port, _run, _start
+from tests.support.postgres import Cluster, _free_port, _run, _start, premises
 
 
 @dataclass
@@ -46,14 +43,7 @@ class Replica:
 @contextmanager
 def replica(cluster: Cluster) -> Iterator[Replica]:
     """Copy *cluster* and follow it."""
-    directory = Path(tempfile.mkdtemp(prefix="sidecart-replica-"))
-    user = postgres.server_user()
-    data = directory / "data"
-    data.mkdir(mode=0o700)
-    directory.chmod(0o755)
-    if user:
-        shutil.chown(data, user)
-        postgres._let_reach(user, data)
+    user, directory, data = premises("sidecart-replica-")
     server: subprocess.Popen[bytes] | None = None
     try:
         source = ("-h", "127.0.0.1", "-p", str(cluster.port), "-U", "postgres")
