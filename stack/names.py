@@ -12,7 +12,7 @@ from stack.home import Home
 from stack.program import Program
 
 # Sidecars draw among the rows that were renewed within the last seconds; one from 1970 is none of them. The triggers
-# stand between a sidecar and its own renewals, which would bring it back every four seconds.
+# stand between a sidecar and its own renewals, which would bring it back every few seconds.
 _HOLDING = """
 CREATE TABLE IF NOT EXISTS held (address TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS held_from_the_start AFTER INSERT ON hosts
