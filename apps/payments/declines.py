@@ -16,7 +16,7 @@ ADVICE: Final = {
     "declined": "The payment was declined; use another card.",
 }
 
-RETRYABLE: Final = frozenset({"try_again"})
+RETRYABLE: Final = frozenset({"try_again", "amount_not_accepted"})
 """It was the processor or the way to the bank that failed, and not the bank that refused: another processor may do."""
 
 _CODES: Final = {

@@ -19,6 +19,7 @@ from apps.payments.declines import ADVICE, RETRYABLE
 from apps.payments.domain import REFUND_TRANSITIONS, RefundState, State, Trigger
 from apps.payments.payment import REPEAT_FOR, SETTLED, Attempt, AttemptStatus, Payment, Refund, Wish
 from apps.payments.provider import (
+    Accepted,
     ActionRequired,
     Authorised,
     Captured,
@@ -65,6 +66,8 @@ def _take_in(payment: Payment, attempt: Attempt, outcome: ChargeOutcome, now: da
             return _authorised(payment, attempt, outcome, now)
         case ActionRequired():
             _action_required(payment, attempt, outcome, now)
+        case Accepted():
+            attempt.provider_id = outcome.provider_id
         case Declined():
             return _declined(payment, attempt, outcome, now)
         case Released():
@@ -215,11 +218,10 @@ def _missing(payment: Payment, attempt: Attempt, now: datetime) -> None:
     if payment.cancelled:
         planning.rest(payment)
         return
-    # a new reference: under the old one the processor may answer with a stored error
+    # a new reference: under the old one the processor may answer with a stored error; never elsewhere, since only
+    # this processor can ever tell whether the lost one came up after all
     payment.move(Trigger.NOT_CHARGED)
-    failed = frozenset({attempt.provider})
-    if not planning.attempt_elsewhere(payment, attempt.method, now, failed):
-        planning.plan_attempt(payment, attempt.method, now, _S.PLANNED)
+    planning.repeat_attempt(payment, attempt, now)
 
 
 def _settle_refund(payment: Payment, refund: Refund, state: RefundState, now: datetime) -> Sequence[Event]:

@@ -8,16 +8,24 @@ from uuid_utils.compat import uuid7
 from apps.payments import terms
 from apps.payments.domain import RefundState, State, Trigger
 from apps.payments.payment import SETTLED, Attempt, AttemptStatus, Payment, Refund, Wish
+from apps.payments.terms import Terms
 
 # Where a further attempt may follow by itself; after a decline it is for the customer to say by which method.
 _CHARGEABLE: Final = (State.SUCCEEDED, State.REQUIRES_CAPTURE)
 
 
-def plan_attempt(
-    payment: Payment, method: str, now: datetime, status: AttemptStatus, failed: frozenset[str] = frozenset()
-) -> None:
-    """Make another attempt ready, on the terms that hold now, not with a provider that *failed*."""
-    agreed = terms.choose(payment.currency, payment.id, failed)
+def plan_attempt(payment: Payment, method: str, now: datetime, status: AttemptStatus) -> None:
+    """Make another attempt ready, on the terms that hold now."""
+    _plan(payment, method, now, status, terms.choose(payment.currency, payment.id, method))
+
+
+def repeat_attempt(payment: Payment, attempt: Attempt, now: datetime) -> None:
+    """Make an attempt ready in the place of one that never was, with the same processor."""
+    agreed = Terms(attempt.provider, attempt.manual)
+    _plan(payment, attempt.method, now, AttemptStatus.PLANNED, agreed)
+
+
+def _plan(payment: Payment, method: str, now: datetime, status: AttemptStatus, agreed: Terms) -> None:
     payment.attempts.append(
         Attempt(
             f"{payment.id}-charge-{len(payment.attempts) + 1}",
@@ -161,7 +169,8 @@ def _give_back_returns(payment: Payment, now: datetime) -> None:
 
 def attempt_elsewhere(payment: Payment, method: str, now: datetime, failed: frozenset[str]) -> bool:
     """Plan the attempt with a processor that has not *failed* it; tell whether the terms name one."""
-    if terms.choose(payment.currency, payment.id, failed).provider in failed:
+    agreed = terms.choose(payment.currency, payment.id, method, failed)
+    if agreed.provider in failed:
         return False
-    plan_attempt(payment, method, now, AttemptStatus.PLANNED, failed)
+    _plan(payment, method, now, AttemptStatus.PLANNED, agreed)
     return True

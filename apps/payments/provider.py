@@ -1,4 +1,4 @@
-"""What payments wants of a card processor, in its own words; `stripe_provider` speaks one processor's language."""
+"""What payments wants of a card processor, in its own words; `stripe_provider` and `checkout_provider` speak theirs."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -80,6 +80,14 @@ class ActionRequired:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """The processor has it under this id, and says later what came of it."""
+
+    provider_id: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """Nothing is held and nothing was taken: the charge was called off, or ran out."""
 
@@ -135,7 +143,7 @@ class Missing:
     """The processor knows nothing under our reference."""
 
 
-ChargeOutcome = Captured | Authorised | ActionRequired | Released | Declined | Lost | Busy | Missing
+ChargeOutcome = Captured | Authorised | ActionRequired | Accepted | Released | Declined | Lost | Busy | Missing
 RefundOutcome = Returned | Refused | Lost | Busy | Missing
 
 
@@ -200,8 +208,8 @@ class Provider(Protocol):
         """Return every charge and refund made on a day of UTC; raise for trouble on the way."""
         ...
 
-    async def shown(self, payment_id: UUID, reference: str, provider_id: str) -> Listed | None:
-        """Return one charge or refund as a list would show it, or None where there is no such thing."""
+    async def shown(self, payment_id: UUID, reference: str, provider_id: str, charge_id: str) -> Listed | None:
+        """Return a charge, or a refund of the charge *charge_id*, as a list would show it; None where there is none."""
         ...
 
     def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:

@@ -94,14 +94,21 @@ async def _look_for_missing(
             if payment is None or ours is None:
                 continue
             seen.add(cause)
-            name = (ours if isinstance(ours, Attempt) else payment.charged_by(ours)).provider
-            theirs = await providers[name].shown(payment.id, cause, ours.provider_id) if ours.provider_id else None
+            charged = ours if isinstance(ours, Attempt) else payment.charged_by(ours)
+            name = charged.provider
+            theirs = await _shown(providers[name], payment, ours, charged)
             if theirs:
                 _compare(report, name, theirs, payment)
             else:
                 value = {"amount": _amount(ours), "currency": payment.currency, "status": _status(ours)}
                 about = {"provider": name, "reference": cause, "payment_id": payment.id}
                 report.note("missing_there", about | value)
+
+
+async def _shown(provider: Provider, payment: Payment, ours: Attempt | Refund, charged: Attempt) -> Listed | None:
+    if not ours.provider_id:
+        return None
+    return await provider.shown(payment.id, ours.reference, ours.provider_id, charged.provider_id or "")
 
 
 def _find(payment: Payment, reference: str) -> Attempt | Refund | None:

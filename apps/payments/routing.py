@@ -1,7 +1,7 @@
 """Which processor takes which money: a file of routes that is read again when it changes.
 
 [[route]]                    # the first that fits makes the attempt, the next that fits is turned to
-provider = "mollie"          # where it could not be made for a reason of the processor's own
+provider = "checkout-com"    # where it could not be made for a reason of the processor's own
 currencies = ["CHF", "GBP"]  # all, where left out
 share = 0.2                  # of the payments, 1 where left out
 capture = "manual"           # as PAYMENTS_CAPTURE says, where left out
@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from apps.chassis.settings import MisconfiguredError
 from apps.chassis.telemetry import log
-from apps.payments import terms
+from apps.contracts.base import CurrencyCode
+from apps.payments import methods, terms
 from apps.payments.terms import Terms
 
 _EVERY_S: Final = 1.0
@@ -32,13 +33,14 @@ class Route(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     provider: str
-    currencies: frozenset[str] | None = None
+    currencies: frozenset[CurrencyCode] | None = None
     share: Annotated[float, Field(ge=0, le=1)] = 1.0
     capture: Capture | None = None
 
-    def fits(self, currency: str, failed: Collection[str]) -> bool:
-        """Tell whether a payment in *currency* may go this way."""
-        return self.provider not in failed and (self.currencies is None or currency in self.currencies)
+    def fits(self, currency: str, method: str, failed: Collection[str]) -> bool:
+        """Tell whether a payment in *currency* by *method* may go this way."""
+        open_to_it = self.provider not in failed and methods.token_for(self.provider, method) is not None
+        return open_to_it and (self.currencies is None or currency in self.currencies)
 
 
 class Routes(BaseModel):
@@ -59,16 +61,21 @@ class Routing:
         self._routes: tuple[Route, ...] = ()
         self._stamp: tuple[int, int] | None = None
 
-    def choose(self, currency: str, payment_id: UUID, failed: frozenset[str]) -> Terms:
+    def choose(self, currency: str, payment_id: UUID, method: str, failed: frozenset[str]) -> Terms:
         """Return the terms of a payment's next attempt; a payment falls into the same share each time."""
-        fitting = [route for route in self._routes if route.fits(currency, failed)]
+        fitting = [route for route in self._routes if route.fits(currency, method, failed)]
         lot = (payment_id.int & ((1 << _BITS) - 1)) / (1 << _BITS)
         route = next((each for each in fitting if lot < each.share), None)
         # one that has failed elsewhere goes wherever it still can
         route = route or (fitting[0] if failed and fitting else None)
         if route is None:
-            return Terms(next(iter(self._providers)), self._capture == "manual")
+            return Terms(self._usual(method), self._capture == "manual")
         return Terms(route.provider, (route.capture or self._capture) == "manual")
+
+    def _usual(self, method: str) -> str:
+        """Return who takes what no route is meant for: the first provider that knows the method, or the first."""
+        knowing = (each for each in self._providers if methods.token_for(each, method) is not None)
+        return next(knowing, next(iter(self._providers)))
 
     def load(self) -> bool:
         """Read the file if it changed; raise MisconfiguredError for a wrong one, and keep what was in force."""

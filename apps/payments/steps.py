@@ -11,6 +11,7 @@ from apps.contracts.base import Money
 from apps.payments.domain import RefundState, State
 from apps.payments.payment import REPEAT_FOR, Attempt, AttemptStatus, Payment, Refund, Wish
 from apps.payments.provider import (
+    Accepted,
     ActionRequired,
     Busy,
     Charge,
@@ -79,7 +80,9 @@ def next_steps(payment: Payment, now: datetime, *, again: bool) -> list[Step]:
     if attempt := payment.open_attempt():
         if attempt.status is AttemptStatus.UNPRICED:
             return [Price(payment.order_id)]
-        return [Take(charge_of(payment, attempt), ask=payment.cancelled or _is_open(attempt, now, again))]
+        # one that has a name at the processor is there: to repeat it would only bring its first answer again
+        known = payment.cancelled or attempt.provider_id is not None
+        return [Take(charge_of(payment, attempt), ask=known or _is_open(attempt, now, again))]
     wishes = [each for each in payment.attempts if each.wish]
     if wishes:
         return [Finish(charge_of(payment, each), _wanted(each)) for each in wishes]
@@ -130,7 +133,7 @@ def pause(outcome: ChargeOutcome | RefundOutcome | None, tries: int) -> timedelt
     if isinstance(outcome, Busy):
         return (outcome.after or timedelta(seconds=_BUSY_PAUSE_S)) * max(jitter, 1.0)
     waits = isinstance(outcome, Returned) and outcome.state is RefundState.PENDING
-    if waits or isinstance(outcome, Lost | Missing | ActionRequired):
+    if waits or isinstance(outcome, Lost | Missing | ActionRequired | Accepted):
         return timedelta(seconds=min(_FIRST_PAUSE_S * 2 ** min(tries - 1, 10), _LONGEST_PAUSE_S) * jitter)
     return timedelta()
 
@@ -144,7 +147,7 @@ def _is_open(attempt: Attempt, now: datetime, again: bool) -> bool:
 def look_again(outcomes: Sequence[Answer], tries: int) -> timedelta | None:
     """Return when to look up a payment at rest once more, or None where all that was asked is answered."""
     missing = Missing() if Missing() in outcomes and tries < _SEARCHES else None
-    unanswered = next((each for each in outcomes if isinstance(each, Lost | Busy | ActionRequired)), missing)
+    unanswered = next((each for each in outcomes if isinstance(each, Lost | Busy | ActionRequired | Accepted)), missing)
     return pause(unanswered, tries) if unanswered else None
 
 

@@ -17,6 +17,7 @@ from apps.chassis.sidecar import Endpoint
 from apps.chassis.telemetry import log
 from apps.payments import stripe_answers as answers
 from apps.payments import stripe_lists
+from apps.payments.methods import token_for
 from apps.payments.provider import (
     Busy,
     Charge,
@@ -66,7 +67,7 @@ class StripeProvider:
                     charge.reference,
                     amount=charge.amount,
                     currency=charge.currency.lower(),
-                    payment_method=charge.method,
+                    payment_method=token_for("stripe", charge.method) or charge.method,
                     payment_method_types=["card"],
                     confirm=True,
                     # whoever must confirm to the bank is sent there and back
@@ -146,7 +147,7 @@ class StripeProvider:
         """Return every charge and refund made on a day of UTC; raise for trouble on the way."""
         return stripe_lists.of_day(self._get, day)
 
-    async def shown(self, payment_id: UUID, reference: str, provider_id: str) -> Listed | None:  # noqa: ARG002  # it knows by its own id
+    async def shown(self, payment_id: UUID, reference: str, provider_id: str, charge_id: str) -> Listed | None:  # noqa: ARG002  # it knows by its own id
         """Return one charge or refund as a list would show it, or None where there is no such thing."""
         kind = "refunds" if provider_id.startswith("re_") else "payment_intents"
         try:

@@ -13,11 +13,11 @@ class Terms:
     manual: bool = False
 
 
-Choose = Callable[[str, UUID, frozenset[str]], Terms]
-"""By currency, payment and the providers that have failed it: the terms of its next attempt."""
+Choose = Callable[[str, UUID, str, frozenset[str]], Terms]
+"""By currency, payment, its method and the providers that have failed it: the terms of its next attempt."""
 
 
-def _plain(_currency: str, _payment_id: UUID, _failed: frozenset[str]) -> Terms:
+def _plain(_currency: str, _payment_id: UUID, _method: str, _failed: frozenset[str]) -> Terms:
     return Terms()
 
 
@@ -30,6 +30,6 @@ def use(choose: Choose | None) -> None:
     _choose = choose or _plain
 
 
-def choose(currency: str, payment_id: UUID, failed: frozenset[str] = frozenset()) -> Terms:
+def choose(currency: str, payment_id: UUID, method: str, failed: frozenset[str] = frozenset()) -> Terms:
     """Return the terms for one attempt."""
-    return _choose(currency, payment_id, failed)
+    return _choose(currency, payment_id, method, failed)

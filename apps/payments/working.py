@@ -15,12 +15,22 @@ from apps.payments import decisions, ledger, outcomes, steps, store
 from apps.payments.domain import State
 from apps.payments.ledger import Transaction
 from apps.payments.payment import Payment
-from apps.payments.provider import ActionRequired, Authorised, Busy, Captured, Declined, Refused, Released, Returned
+from apps.payments.provider import (
+    Accepted,
+    ActionRequired,
+    Authorised,
+    Busy,
+    Captured,
+    Declined,
+    Refused,
+    Released,
+    Returned,
+)
 from apps.payments.records import Held, Kept
 from apps.payments.steps import Answer, Finish, GiveBack, Price, Step, Take
 
 _NOW: Final = timedelta()
-_WORD_FOR_WORD: Final = (Captured, Authorised, ActionRequired, Released, Declined, Returned, Refused)
+_WORD_FOR_WORD: Final = (Captured, Authorised, ActionRequired, Accepted, Released, Declined, Returned, Refused)
 
 
 @dataclass(slots=True)

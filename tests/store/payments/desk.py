@@ -50,7 +50,7 @@ class Desk:
         unused: Any = None
         tokens: Any = Badges()
         chassis = Chassis(PaymentsSettings.load(), unused, self.database, self.database.codec, unused, tokens)
-        chassis.extra = {"stripe": self.till, "mollie": self.till}
+        chassis.extra = {"stripe": self.till, "checkout-com": self.till}
         self.app.state.chassis = chassis
 
     async def call(

@@ -179,7 +179,7 @@ class Till:
     def _payment(self, reference: str) -> UUID:
         return UUID(reference[:36])
 
-    async def shown(self, payment_id: UUID, reference: str, provider_id: str) -> Listed | None:
+    async def shown(self, payment_id: UUID, reference: str, provider_id: str, _charge_id: str = "") -> Listed | None:
         if charge := self.taken.get(reference):
             amount = self.sums.get(reference, charge.amount) + self.tamper
             return Listed(reference, payment_id, provider_id, amount, charge.currency, "captured")
@@ -201,7 +201,7 @@ async def dear(_order_id: UUID) -> Money:
 def make_worker(database: Database, till: Till, lease_s: float = 30) -> Worker:
     return Worker(
         database,
-        {"stripe": till, "mollie": till},
+        {"stripe": till, "checkout-com": till},
         dear,
         concurrency=8,
         call_timeout=timedelta(seconds=10),
