@@ -1,7 +1,7 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +39,8 @@ class Answer:
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By names in small letters, where whoever asked has a use for them."""
 
     def json(self) -> Any:
         """Return the body, decoded."""
@@ -59,6 +61,25 @@ class Endpoint:
 
     url: str
     session: aiohttp.ClientSession
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> Answer:
+        """Ask for *path* below the endpoint, *body* as JSON; any HTTP status is an answer, no answer a SidecarError."""
+        try:
+            async with self.session.request(
+                method, self.url + path, params=query, json=body, headers=headers, allow_redirects=False
+            ) as response:
+                told = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status, await response.read(), told)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise SidecarError(f"no answer by {self.url}: {type(error).__name__}") from error
 
 
 class Sidecar:

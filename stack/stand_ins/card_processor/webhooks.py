@@ -15,7 +15,7 @@ from stack.stand_ins.card_processor.refunds import fail_late
 from stack.stand_ins.database import transaction
 
 if TYPE_CHECKING:
-    from stack.stand_ins.card_processor.sender import Sender
+    from stack.stand_ins.sender import Sender
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH: Final = 64
@@ -112,7 +112,7 @@ class Postman:
             return
         document = orjson.loads(target)
         signed = signature(told, document["secret"], int(time.time()))
-        delivered = await self._http().send(document["url"], told, signed)
+        delivered = await self._http().send(document["url"], told, {"Stripe-Signature": signed})
         if delivered or attempt + 1 >= _ATTEMPTS:
             if not delivered:
                 _LOG.warning("webhook %s to %s given up after %d attempts", event, document["url"], _ATTEMPTS)
@@ -123,7 +123,7 @@ class Postman:
 
     def _http(self) -> "Sender":
         if self._sender is None:
-            from stack.stand_ins.card_processor.sender import Sender  # noqa: PLC0415 - see there
+            from stack.stand_ins.sender import Sender  # noqa: PLC0415 - see there
 
             self._sender = Sender(_LANES)
         return self._sender

@@ -10,7 +10,7 @@ import stripe
 
 from stack.stand_ins.card_processor.book import SCHEMA, Book
 from stack.stand_ins.card_processor.events import Events
-from stack.stand_ins.card_processor.sender import Sender
+from stack.stand_ins.sender import Sender
 from stack.stand_ins.card_processor.webhooks import Postman, retry_delay
 from stack.stand_ins.database import open_database
 from tests.support.programs import until

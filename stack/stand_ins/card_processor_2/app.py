@@ -1,0 +1,81 @@
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from stack.stand_ins.card_processor_2 import payments, reads, site, workflows
+from stack.stand_ins.card_processor_2.api import Api
+from stack.stand_ins.card_processor_2.book import SCHEMA, Book
+from stack.stand_ins.card_processor_2.events import Events
+from stack.stand_ins.card_processor_2.postman import Postman
+from stack.stand_ins.database import open_database
+from stack.stand_ins.faults import FaultBox
+from stack.stand_ins.inbox import healthy
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def _routes(api: Api, webhook_secret: str) -> list[Route]:
+    return [
+        api.route("POST", "/payments", payments.request),
+        api.route("GET", "/payments", reads.by_reference),
+        api.route("POST", "/payments/search", reads.search),
+        api.route("GET", "/payments/{id}", reads.one),
+        api.route("GET", "/payments/{id}/actions", reads.actions),
+        api.route("POST", "/payments/{id}/captures", payments.capture),
+        api.route("POST", "/payments/{id}/voids", payments.void),
+        api.route("POST", "/payments/{id}/refunds", payments.refund),
+        api.route("POST", "/workflows", workflows.create(webhook_secret)),
+        api.route("GET", "/workflows", workflows.listed),
+        api.route("DELETE", "/workflows/{id}", workflows.remove),
+    ]
+
+
+async def _unknown(_: Request, error: Exception) -> Response:
+    return Response(status_code=error.status_code if isinstance(error, HTTPException) else 500)
+
+
+def _stop_if_failed(postman: asyncio.Task[None]) -> None:
+    """End the process when nobody settles and sends any more: started again, it goes on with what is queued."""
+    if not postman.cancelled() and (error := postman.exception()) is not None:
+        _LOG.critical("webhooks stopped; the processor stops with them", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
+
+
+def create_app(data: Path, port: int) -> Starlette:
+    """Return the processor; CARD_PROCESSOR_2_KEY and CARD_PROCESSOR_2_WEBHOOK_SECRET come from the environment."""
+    book, faults = Book(open_database(data, "card-processor-2", SCHEMA)), FaultBox()
+    events = Events(book)
+    api = Api(book, events, faults, os.environ.get("CARD_PROCESSOR_2_KEY", ""), f"http://127.0.0.1:{port}")
+
+    @asynccontextmanager
+    async def delivering(_: Starlette) -> AsyncGenerator[None]:
+        postman = asyncio.create_task(Postman(book, events, faults).run())
+        postman.add_done_callback(_stop_if_failed)
+        try:
+            yield
+        finally:
+            postman.cancel()
+            with suppress(asyncio.CancelledError):
+                await postman
+
+    return Starlette(
+        routes=[
+            *_routes(api, os.environ.get("CARD_PROCESSOR_2_WEBHOOK_SECRET", "")),
+            *faults.routes(),
+            *site.routes(api),
+            Route("/healthz", healthy, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _unknown},
+        lifespan=delivering,
+    )
