@@ -34,6 +34,7 @@ def ports(home: Home, topology: Topology) -> dict[str, int]:
         "sms": environment.SMS_PORT,
         "push": environment.PUSH_PORT,
         "card-processor": resources.CARD_PROCESSOR_PORT,
+        "card-processor-2": resources.CARD_PROCESSOR_2_PORT,
         **resolver.ports(),
     }
     for app in topology.apps:

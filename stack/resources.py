@@ -13,7 +13,8 @@ DEFAULT_PROFILE = "embedded"
 RESOURCE_FOLDERS = (f"components/{DEFAULT_PROFILE}", "dapr/subscriptions", "resiliency")
 CONFIG_FOLDER = "dapr/config"
 CARD_PROCESSOR_PORT = 8030
-_PLACEHOLDER = re.compile(r"\$\{(SIDECART_[A-Z_]+)\}")
+CARD_PROCESSOR_2_PORT = 8031
+_PLACEHOLDER = re.compile(r"\$\{(SIDECART_[A-Z0-9_]+)\}")
 
 
 def seed(home: Home, *, reset: bool) -> list[str]:
@@ -72,6 +73,7 @@ def fill_in(home: Home, text: str, origin: str) -> str:
     values = {
         "SIDECART_HOME": str(home.root),
         "SIDECART_CARD_PROCESSOR_URL": f"http://127.0.0.1:{home.port(CARD_PROCESSOR_PORT)}",
+        "SIDECART_CARD_PROCESSOR_2_URL": f"http://127.0.0.1:{home.port(CARD_PROCESSOR_2_PORT)}",
     }
 
     def value(match: re.Match[str]) -> str:

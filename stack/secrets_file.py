@@ -36,6 +36,8 @@ SHAPES = {key: _URL.format(role=role, database=database) for key, (role, databas
     "payments-blind-index-key": _KEY_32,
     "card-processor-key": r"sk_[!-~]{8,}",
     "card-processor-webhook-secret": r"whsec_[!-+\--~]{8,}(,whsec_[!-+\--~]{8,})*",
+    "card-processor-2-key": r"sk_[!-~]{8,}",
+    "card-processor-2-webhook-secret": r"[!-+\--~]{16,}(,[!-+\--~]{16,})*",
     "smtp-user": r"[!-~]+",
     "smtp-password": r"[!-~]+",
     "sms-token": r"[!-~]+",
@@ -54,6 +56,8 @@ ADDED_LATER = (
     "users-first-admin-password",
     "notifications-kek",
     "notifications-receipts-secret",
+    "card-processor-2-key",
+    "card-processor-2-webhook-secret",
     *(key for key in SHAPES if key.startswith(("rabbitmq-", "mongodb-", "kafka-", "dynamodb-"))),
 )
 
@@ -115,6 +119,8 @@ def _generate(port: int) -> dict[str, str]:
         "payments-blind-index-key": _key(),
         "card-processor-key": f"sk_test_{secrets.token_hex(16)}",
         "card-processor-webhook-secret": f"whsec_{secrets.token_hex(16)}",
+        "card-processor-2-key": f"sk_sbox_{secrets.token_hex(16)}",
+        "card-processor-2-webhook-secret": secrets.token_hex(32),
         "smtp-user": "sidecart",
         "smtp-password": secrets.token_urlsafe(24),
         "sms-token": secrets.token_urlsafe(24),

@@ -1,11 +1,11 @@
-"""The four stand-ins for mail, SMS, push and cards, as processes."""
+"""The stand-ins for mail, SMS, push and two card processors, as processes."""
 
 import sys
 
 from stack import environment
 from stack.home import Home
 from stack.program import Check, Program
-from stack.resources import CARD_PROCESSOR_PORT
+from stack.resources import CARD_PROCESSOR_2_PORT, CARD_PROCESSOR_PORT
 
 MAILBOX_PORT = 8025
 
@@ -28,6 +28,15 @@ def programs(home: Home, secrets: dict[str, str]) -> list[Program]:
             {
                 "CARD_PROCESSOR_KEY": secrets["card-processor-key"],
                 "CARD_PROCESSOR_WEBHOOK_SECRET": secrets["card-processor-webhook-secret"].partition(",")[0],
+            },
+        ),
+        _program(
+            home,
+            "card-processor-2",
+            {"http": CARD_PROCESSOR_2_PORT},
+            {
+                "CARD_PROCESSOR_2_KEY": secrets["card-processor-2-key"],
+                "CARD_PROCESSOR_2_WEBHOOK_SECRET": secrets["card-processor-2-webhook-secret"].partition(",")[0],
             },
         ),
     ]

@@ -2,13 +2,16 @@ from collections.abc import Mapping
 
 from apps.chassis.app import Chassis, Service
 from apps.chassis.settings import MisconfiguredError
-from apps.chassis.sidecar import Sidecar
+from apps.chassis.sidecar import Sidecar, SidecarError
+from apps.chassis.telemetry import log
 from apps.payments import terms
 from apps.payments.books_routes import router as books_router
+from apps.payments.checkout_provider import CheckoutProvider
 from apps.payments.clients import Orders
 from apps.payments.gauges import GAUGES
 from apps.payments.jobs import jobs
 from apps.payments.keys_routes import router as keys_router
+from apps.payments.methods import CHECKOUT
 from apps.payments.problems import PROBLEMS
 from apps.payments.provider import Provider
 from apps.payments.routes import questions, router, webhooks
@@ -26,7 +29,9 @@ async def _vault(sidecar: Sidecar) -> Vault:
 
 async def _providers(chassis: Chassis) -> Mapping[str, Provider]:
     settings: PaymentsSettings = chassis.settings
-    providers = {"stripe": await _stripe(chassis, settings.return_url)}
+    providers: dict[str, Provider] = {"stripe": await _stripe(chassis, settings.return_url)}
+    if second := await _checkout(chassis, settings.return_url):
+        providers[CHECKOUT] = second
     # a wrong file ends the process here, once, rather than the loop that follows it
     terms.use(_routing(settings, providers).choose)
     return providers
@@ -49,6 +54,17 @@ async def _stripe(chassis: Chassis, return_url: str) -> Provider:
     # several while one is replaced by the next, separated by commas
     secrets = (await chassis.sidecar.secret("card-processor-webhook-secret")).split(",")
     return StripeProvider(chassis.sidecar.endpoint("card-processor"), key, secrets, return_url)
+
+
+async def _checkout(chassis: Chassis, return_url: str) -> Provider | None:
+    """Return the second processor, or None for a shop that has no key for it."""
+    try:
+        key = await chassis.sidecar.secret("card-processor-2-key")
+    except SidecarError as error:
+        log.info("processor_left_out", provider=CHECKOUT, reason=str(error))
+        return None
+    secrets = (await chassis.sidecar.secret("card-processor-2-webhook-secret")).split(",")
+    return CheckoutProvider(chassis.sidecar.endpoint("card-processor-2"), key, secrets, return_url)
 
 
 async def _work(chassis: Chassis) -> None:

@@ -18,6 +18,7 @@ ROLES = {
     "secrets": {"users", "orders", "payments", "notifications"},
     "every-10s": {"users", "orders", "payments", "notifications"},
     "card-processor": {"payments"},
+    "card-processor-2": {"payments"},
     "guard": {"edge"},
     "rate-limit": {"edge"},
 }
@@ -72,8 +73,9 @@ def test_components_hold_no_address_and_no_secret(component: Document) -> None:
             assert not PLACE.search(str(entry.get("value", ""))), entry["name"]
 
 
-def test_the_card_processors_address_is_filled_in_by_the_stack() -> None:
+def test_the_card_processors_addresses_are_filled_in_by_the_stack() -> None:
     assert components()["card-processor"].spec["baseUrl"] == "${SIDECART_CARD_PROCESSOR_URL}"
+    assert components()["card-processor-2"].spec["baseUrl"] == "${SIDECART_CARD_PROCESSOR_2_URL}"
 
 
 def test_the_guard_admits_the_services_and_nobody_else() -> None:

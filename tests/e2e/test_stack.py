@@ -35,7 +35,8 @@ apps:
     env: {{GREETING: hello}}
     command: [python, {app}]
 """
-NAMES = {"sample", "sample-daprd", "postgres", "valkey", "sentry", "mailbox", "sms", "push", "card-processor"}
+CARDS = {"card-processor", "card-processor-2"}
+NAMES = {"sample", "sample-daprd", "postgres", "valkey", "sentry", "mailbox", "sms", "push"} | CARDS
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ WELL_WITHIN_S = 120
 CUSTOMERS = 6
 # Links that lead to one place are cut together.
 LINKS = {
-    "card-processor": ("card-processor",),
+    "card-processor": ("card-processor", "card-processor-2"),
     "mail": ("email", "email-2"),
     "broker": ("pubsub", "notification-queue"),
     "order-details": ("order-details",),

@@ -94,8 +94,8 @@ class Hop:
             "content-type": "application/json",
             **self.headers,
         }
-        if self.name == "card-processor":
-            headers["authorization"] = f"Bearer {system.secret('card-processor-key')}"
+        if self.name.startswith("card-processor"):
+            headers["authorization"] = f"Bearer {system.secret(f'{self.name}-key')}"
         content = None if self.body is None else json.dumps(self.body)
         began = time.monotonic()
         try:
@@ -125,6 +125,7 @@ def sending(name: str, metadata: dict[str, str], **more: Any) -> Hop:
 
 HOPS: Final = (
     Hop("card-processor", "payments", "GET", "invoke/card-processor/method/v1/payment_intents?limit=1"),
+    Hop("card-processor-2", "payments", "GET", "invoke/card-processor-2/method/payments?reference=hop"),
     sending("email", MAIL, alone=True),
     sending("email-2", MAIL, alone=True),
     sending("sms", TEXT, gives_up_s=10.0),

@@ -13,7 +13,7 @@ import yaml
 from stack import profiles
 from stack.addresses import MONGODB_PORT, RABBITMQ_PORT
 from stack.environment import PUSH_PORT, SMS_PORT, SMTP_PORT, VALKEY_PORT
-from stack.resources import CARD_PROCESSOR_PORT, DEFAULT_PROFILE
+from stack.resources import CARD_PROCESSOR_2_PORT, CARD_PROCESSOR_PORT, DEFAULT_PROFILE
 from stack.secrets_file import POSTGRES_PORT
 from tests.support.documents import components
 from tests.support.proxies import Link, Proxies
@@ -21,6 +21,7 @@ from tests.support.system import System
 
 UPSTREAM = {
     "card-processor": CARD_PROCESSOR_PORT,
+    "card-processor-2": CARD_PROCESSOR_2_PORT,
     "email": SMTP_PORT,
     "email-2": SMTP_PORT,
     "sms": SMS_PORT,

@@ -163,11 +163,16 @@ class System:
         headers = {"Authorization": f"Bearer {self.secret('card-processor-key')}"}
         return self.stand_in("card-processor", path, headers=headers)
 
+    def second_processor(self, path: str) -> Any:
+        """The second processor's own record, under Checkout.com's paths."""
+        headers = {"Authorization": f"Bearer {self.secret('card-processor-2-key')}"}
+        return self.stand_in("card-processor-2", path, headers=headers)
+
     def stand_in(
         self, name: str, path: str, method: str = "GET", body: object = None, headers: dict[str, str] | None = None
     ) -> Any:
         """Call a stand-in's HTTP side, e.g. `stand_in("mailbox", "/faults", "PUT", {"status": 503})`."""
-        port = {"mailbox": 8025, "sms": 8026, "push": 8027, "card-processor": 8030}[name]
+        port = {"mailbox": 8025, "sms": 8026, "push": 8027, "card-processor": 8030, "card-processor-2": 8031}[name]
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port(port)}{path}",
             method=method,

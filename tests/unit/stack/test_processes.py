@@ -123,7 +123,7 @@ def test_what_serves_stops_before_what_it_needs(home: Home, monkeypatch: pytest.
     assert door == ["edge-daprd"]
     assert apps == ["users", "orders", "payments", "notifications"]
     assert sidecars == [f"{name}-daprd" for name in apps]
-    assert set(stand_ins) == {"mailbox", "sms", "push", "card-processor"}
+    assert set(stand_ins) == {"mailbox", "sms", "push", "card-processor", "card-processor-2"}
     assert set(servers) == {"postgres", "valkey", "sentry"}
 
 

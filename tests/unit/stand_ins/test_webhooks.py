@@ -10,9 +10,9 @@ import stripe
 
 from stack.stand_ins.card_processor.book import SCHEMA, Book
 from stack.stand_ins.card_processor.events import Events
-from stack.stand_ins.sender import Sender
 from stack.stand_ins.card_processor.webhooks import Postman, retry_delay
 from stack.stand_ins.database import open_database
+from stack.stand_ins.sender import Sender
 from tests.support.programs import until
 from tests.support.stand_ins import StandIn, free_port, running
 
@@ -186,7 +186,7 @@ def test_a_kill_forgets_no_event_that_is_still_to_be_told(tmp_path: Path, endpoi
 async def test_an_endpoint_that_cannot_be_reached_is_a_failed_attempt_and_no_crash() -> None:
     sender = Sender(1)
     for url in (f"http://127.0.0.1:{free_port()}/", "http://[bad", "http://\x00/", "http://127.0.0.1:99999/"):
-        assert await sender.send(url, b"{}", "t=1,v1=x") is False
+        assert await sender.send(url, b"{}", {"Stripe-Signature": "t=1,v1=x"}) is False
     await sender.close()
 
 
