@@ -3,8 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from urllib.parse import urljoin
 from uuid import UUID, uuid4
@@ -99,7 +99,7 @@ class Counter:
         said = await self.provider.refund(refund)
         if not isinstance(said, Returned) or said.state is not RefundState.PENDING:
             return said
-        known = Return(**{**_fields(refund), "provider_id": said.provider_id})
+        known = replace(refund, provider_id=said.provider_id)
         return await until(lambda: self.provider.find_refund(known), _is_settled)
 
     async def press(self, url: str, outcome: str) -> None:
@@ -114,16 +114,12 @@ class Counter:
 
 def named(charge: Charge, said: ChargeOutcome) -> Charge:
     """Return the charge with the name that the processor gave it."""
-    return Charge(**{**_fields(charge), "provider_id": getattr(said, "provider_id", None)})
+    return replace(charge, provider_id=getattr(said, "provider_id", None))
 
 
 def decided(said: ChargeOutcome) -> bool:
     """Tell whether a processor has said what came of it."""
     return not isinstance(said, Accepted)
-
-
-def _fields(thing: Charge | Return) -> Mapping[str, object]:
-    return {name: getattr(thing, name) for name in type(thing).__dataclass_fields__}
 
 
 def _is_settled(said: RefundOutcome) -> bool:

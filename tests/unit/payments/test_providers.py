@@ -74,7 +74,8 @@ async def test_held_money_is_taken_in_part_and_the_rest_let_go(counter: Counter)
 async def test_held_money_is_let_go(counter: Counter) -> None:
     charge = counter.charge(manual=True)
     charge = named(charge, await counter.outcome(charge))
-    assert isinstance(await until(lambda: counter.provider.void(charge), decided), Released)
+    released = await until(lambda: counter.provider.void(charge), decided)
+    assert isinstance(released, Released)
     assert isinstance(await counter.provider.void(charge), Released)
     assert isinstance(await counter.provider.find(charge), Released)
 
