@@ -7,6 +7,7 @@ require (
 	github.com/dapr/dapr v1.18.2
 	github.com/dapr/kit v0.18.2
 	github.com/hashicorp/golang-lru/v2 v2.0.7
+	github.com/rabbitmq/amqp091-go v1.10.0
 	gopkg.in/gomail.v2 v2.0.0-20160411212932-81ebce5c23df
 	golang.org/x/time v0.11.0
 )
@@ -317,7 +318,6 @@ require (
 	github.com/prometheus/procfs v0.16.1 // indirect
 	github.com/prometheus/statsd_exporter v0.22.7 // indirect
 	github.com/puzpuzpuz/xsync/v3 v3.5.1 // indirect
-	github.com/rabbitmq/amqp091-go v1.10.0 // indirect
 	github.com/ravendb/ravendb-go-client v0.0.0-20240723121956-2b87f37fe427 // indirect
 	github.com/rcrowley/go-metrics v0.0.0-20250401214520-65e299d6c5c9 // indirect
 	github.com/redis/go-redis/v9 v9.21.0 // indirect

@@ -19,22 +19,52 @@ import (
 // this broker or in a replay, and inboxes know it.
 const lastAnswer = time.Second
 
+// Then it takes a moment to tell the broker.
+const lastClose = 3 * time.Second
+
 // Promptly returns what create makes, with an end to every subscription.
 func Promptly(create func(logger.Logger) pubsub.PubSub) func(logger.Logger) pubsub.PubSub {
 	return func(log logger.Logger) pubsub.PubSub {
-		inner := broker{create(log)}
+		inner := broker{create(log), log}
 		if pinger, ok := inner.PubSub.(health.Pinger); ok {
 			return pinged{inner, pinger}
+		}
+		if publisher, ok := inner.PubSub.(pubsub.BulkPublisher); ok {
+			return publishing{inner, publisher}
 		}
 		return inner
 	}
 }
 
-type broker struct{ pubsub.PubSub }
+type broker struct {
+	pubsub.PubSub
+	log logger.Logger
+}
 
 type pinged struct {
 	broker
 	health.Pinger
+}
+
+type publishing struct {
+	broker
+	pubsub.BulkPublisher
+}
+
+// Close returns when the broker has closed, or a while after everything must have been answered; and it never fails: the
+// runtime would not take up the next broker, and serve none from then on.
+func (b broker) Close() error {
+	closed := make(chan error, 1)
+	go func() { closed <- b.PubSub.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			b.log.Warnf("a broker was left with: %v", err)
+		}
+	case <-time.After(lastClose):
+		b.log.Warnf("a broker has not closed within %s, and is left all the same", lastClose)
+	}
+	return nil
 }
 
 // BulkSubscribe gathers as the runtime does for a component without bulk of its own.
@@ -47,6 +77,10 @@ type ending struct{ pubsub.PubSub }
 
 func (e ending) Subscribe(ctx context.Context, request pubsub.SubscribeRequest, handler pubsub.Handler) error {
 	return e.PubSub.Subscribe(ctx, request, func(each context.Context, message *pubsub.NewMessage) error {
+		if ctx.Err() != nil {
+			// read ahead by the broker's client, and nobody gathers any more
+			return ctx.Err()
+		}
 		answer := make(chan error, 1)
 		go func() { answer <- handler(each, message) }()
 		select {

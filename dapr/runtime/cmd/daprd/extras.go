@@ -20,7 +20,6 @@ import (
 	"github.com/dapr/components-contrib/middleware/http/routeralias"
 	"github.com/dapr/components-contrib/middleware/http/routerchecker"
 	"github.com/dapr/components-contrib/pubsub/jetstream"
-	"github.com/dapr/components-contrib/pubsub/rabbitmq"
 	"github.com/dapr/components-contrib/pubsub/redis"
 	"github.com/dapr/dapr/pkg/components/bindings"
 	"github.com/dapr/dapr/pkg/components/crypto"
@@ -33,6 +32,7 @@ import (
 
 	"sidecart/runtime/leaving"
 	"sidecart/runtime/names"
+	"sidecart/runtime/rabbitmq"
 	"sidecart/runtime/smtp"
 )
 
@@ -43,7 +43,7 @@ func init() {
 	registerMiddleware()
 	pubsub.DefaultRegistry.RegisterComponent(jetstream.NewJetStream, "jetstream")
 	pubsub.DefaultRegistry.RegisterComponent(leaving.Promptly(redis.NewRedisStreams), "redis")
-	pubsub.DefaultRegistry.RegisterComponent(leaving.Promptly(rabbitmq.NewRabbitMQ), "rabbitmq")
+	pubsub.DefaultRegistry.RegisterComponent(leaving.Promptly(rabbitmq.New), "rabbitmq")
 	nameresolution.DefaultRegistry.RegisterComponent(names.New, "sqlite")
 	lock.DefaultRegistry.RegisterComponent(redislock.NewStandaloneRedisLock, "redis")
 	crypto.DefaultRegistry.RegisterComponent(jwks.NewJWKSCrypto, "dapr.jwks")
