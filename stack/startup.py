@@ -31,7 +31,7 @@ from stack.readiness import ready_names
 from stack.servers import resolver
 from stack.supervisor import Supervisor
 
-READY_DEADLINE_S = 90.0
+READY_DEADLINE_S = 180.0
 POLL_S = 0.1
 # A process that was started this often without becoming ready will not become so by waiting.
 HOPELESS_STARTS = 4

@@ -22,9 +22,9 @@ from stack.startup import await_ready
 from stack.supervisor import Supervisor
 
 TAKEN_UP_S = 60.0
-# A sidecar takes up a component in a second or two. One that takes longer hangs for good: its batching forgets what
-# arrives in the moment a subscription ends, and the broker's component does not close before that is answered.
-LET_GO_S = 4.0
+# A sidecar lets go of a component in a second or two. An installed daprd that does not may hang for good: its batching
+# forgets what arrives as a subscription ends, and the broker's component does not close before that is answered.
+LET_GO_S = 5.0
 POLL_S = 0.1
 # What the broker that is left had not handed out yet is younger than this, unless a service is further behind.
 HELD = timedelta(seconds=30)
@@ -144,19 +144,22 @@ def _await_taken_up(home: Home, variant: Variant, progress: Progress) -> None:
     scopes: list[str] = yaml.safe_load(variant.path.read_text())["scopes"]
     waiting = [it for it in loaded.that_tell(load_all(home)) if it.env["APP_ID"] in scopes]
     limit, patience = time.monotonic() + TAKEN_UP_S, time.monotonic() + LET_GO_S
-    while waiting:
-        waiting = [it for it in waiting if loaded.types(it).get(variant.role) != variant.type]
+    while True:
+        in_use = {it.name: loaded.types(it).get(variant.role) for it in waiting}
+        waiting = [it for it in waiting if in_use[it.name] != variant.type]
+        if not waiting:
+            return
         if time.monotonic() > patience:
             patience = limit
-            for sidecar in waiting:
+            # what has been let go of is no longer named; from then on it is the new one that takes its time
+            for sidecar in [it for it in waiting if in_use[it.name] is not None]:
                 progress.say(f"{sidecar.name} does not let go of what it had for {variant.role}: started anew")
                 _start_anew(home, sidecar)
-        if waiting and time.monotonic() > limit:
+        if time.monotonic() > limit:
             name = waiting[0].name
             said = f"{name} did not take up {variant.role} as {variant.type} within {TAKEN_UP_S:.0f} s"
             raise StackError(f"{said}: {reason(home, name)}: see `sidecart logs {name}`; swap back if it stays so")
-        if waiting:
-            time.sleep(POLL_S)
+        time.sleep(POLL_S)
 
 
 def _start_anew(home: Home, sidecar: Program) -> None:
