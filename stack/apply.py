@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from stack import moving
+import yaml
+
+from stack import moving, records, resources
 from stack.check import running
 from stack.check.inspection import identity
 from stack.errors import StackError
@@ -34,3 +36,23 @@ def apply(home: Home, file: Path) -> Path:
         target = folder / f"{name}-{kind.lower()}.yaml"
     home.put(target, text)
     return target
+
+
+def prepare(home: Home) -> None:
+    """Bring the checkout's files to a home that has none: its first start would put them beside or over this one."""
+    home.make_directories()
+    if not resources.is_seeded(home):
+        resources.seed(home, reset=False)
+
+
+def effect(home: Home, target: Path) -> str:
+    """Say who reads *target*, and from when on."""
+    document = yaml.safe_load(target.read_text())
+    if document["kind"] == "Configuration":
+        who = f"the sidecars of {document['metadata']['name']}"
+    else:
+        scopes = document.get("scopes")
+        who = f"the sidecars of {', '.join(scopes)}" if scopes else "every sidecar"
+    if records.running(home) is None:
+        return f"nothing runs in {home.root}: {who} will read it from the next `sidecart up` on"
+    return f"{who} in {home.root} take it up now: `sidecart status` says whether they could"

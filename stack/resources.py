@@ -41,6 +41,11 @@ def seed(home: Home, *, reset: bool) -> list[str]:
     return edited
 
 
+def is_seeded(home: Home) -> bool:
+    """Tell whether the checkout's files were ever brought to this home."""
+    return _manifest(home).exists()
+
+
 def choices(home: Home) -> dict[str, str]:
     """Return the profile that each role's file comes from, where that is not the default."""
     path = _choices_file(home)

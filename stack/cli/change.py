@@ -48,9 +48,11 @@ def update(app_id: Annotated[str, typer.Argument(metavar="NAME", help="A service
 
 
 def apply(file: Annotated[Path, typer.Argument(help="One component, subscription, policy, ... in YAML.")]) -> None:
-    """Check a YAML file and put it into the running system, in place of the one of the same kind and name."""
+    """Check a YAML file and put it into the system, in place of the one of the same kind and name."""
     home = current_home()
-    home.make_directories()
+    text = applying.read(home, file)
+    applying.prepare(home)
     # A sidecar that does not find a component's server ends, and ends again.
-    swapping.start_servers_for(home, applying.read(home, file), Progress())
-    print(f"applied: {applying.apply(home, file)}")
+    swapping.start_servers_for(home, text, Progress())
+    target = applying.apply(home, file)
+    print(f"applied: {target}\n{applying.effect(home, target)}")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stack import resources
-from stack.apply import apply
+from stack.apply import apply, effect, prepare
 from stack.errors import StackError
 from stack.home import CHECKOUT, Home
 
@@ -89,3 +89,30 @@ def test_another_product_is_not_put_over_a_store_that_keeps_documents(home: Home
         apply(home, file)
     file.write_text((CHECKOUT / "components/embedded/order-details.yaml").read_text())
     assert apply(home, file).name == "order-details.yaml"
+
+
+def test_what_is_applied_before_the_first_start_takes_the_place_of_the_checkouts_file(
+    home: Home, tmp_path: Path
+) -> None:
+    text = (
+        (CHECKOUT / "resiliency/undelivered-policies.yaml")
+        .read_text()
+        .replace("undelivered-call: 5s", "undelivered-call: 7s")
+    )
+    prepare(home)
+    target = apply(home, put(tmp_path, text))
+    assert target.name == "undelivered-policies.yaml"
+    # the first start leaves it, and puts no second one beside it
+    assert resources.seed(home, reset=False) == ["resources/undelivered-policies.yaml"]
+    held = [path for path in home.resources.iterdir() if "name: undelivered\n" in path.read_text()]
+    assert target.read_text() == text
+    assert sorted(path.name for path in held) == ["undelivered-policies.yaml", "undelivered.yaml"]
+
+
+def test_it_is_said_who_reads_what_was_applied_and_from_when_on(home: Home, tmp_path: Path) -> None:
+    everybody = effect(home, apply(home, put(tmp_path, COMPONENT)))
+    assert everybody == f"nothing runs in {home.root}: every sidecar will read it from the next `sidecart up` on"
+    scoped = apply(home, put(tmp_path, COMPONENT.replace("name: clock", "name: watch") + "scopes: [orders, users]\n"))
+    assert "the sidecars of orders, users will read it" in effect(home, scoped)
+    rules = "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: orders}\nspec: {mtls: {enabled: true}}"
+    assert "the sidecars of orders will read it" in effect(home, apply(home, put(tmp_path, rules)))
