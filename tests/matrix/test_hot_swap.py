@@ -1,6 +1,7 @@
 """Swaps while orders come in: nothing accepted is lost, charged twice or left without its mail, and no app restarts."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -19,12 +20,13 @@ from tests.support.load import SOLD, Load, letters
 from tests.support.shop import Customer, Shop
 from tests.support.system import System
 
-RATE = 50
+# Orders a second: what the goals are stated for, on a machine that has nothing else to do.
+RATE = float(os.environ.get("SIDECART_MATRIX_RATE", "50"))
 MOST_ERRORS = 0.001
 LONGEST_GAP_S = 10
-# Long enough for what a sidecar had begun that was started anew.
-ALL_RIGHT_S = 90
 BACKLOG_GONE_S = 30
+# The books are read through the edge, a call an order at the end: that takes its time as well.
+ALL_RIGHT_S, ALL_RIGHT_S_PER_ORDER = 120, 0.05
 MAIL, CARDS = ("email.yaml", "email-2.yaml"), ("card-processor.yaml",)
 BROKERS = [
     ("pubsub=rabbitmq", "notification-queue=rabbitmq"),
@@ -63,7 +65,14 @@ class Course:
     seen: Seen
     began: datetime
     steps: list[str]
-    settled_s: float
+    ended: datetime
+
+    @property
+    def backlog_s(self) -> float:
+        """How long after the last order the last of them was paid, and the last mail came."""
+        paid = [datetime.fromisoformat(order["updated_at"]) for order in self.seen.orders.values()]
+        assert self.seen.mailed_at
+        return (max(*paid, self.seen.mailed_at) - self.ended).total_seconds()
 
     def since(self, moment: datetime) -> float:
         return (moment - self.began).total_seconds()
@@ -76,7 +85,7 @@ async def run(
     sku = f"tea-{letters(8)}"
     await shop.put_product(sku, stock=SOLD)
     audit = Audit(shop, {sku: SOLD})
-    course = Course(Load(shop, customers, sku, rate=RATE), Seen(), datetime.now(UTC), [], 0)
+    course = Course(Load(shop, customers, sku, rate=RATE), Seen(), datetime.now(UTC), [], datetime.now(UTC))
     async with course.load as load:
         await asyncio.sleep(seconds)
         for name, step in steps.items():
@@ -84,9 +93,9 @@ async def run(
             await asyncio.to_thread(step)
             course.steps.append(f"{name} {before:.1f}-{course.since(datetime.now(UTC)):.1f} s")
             await asyncio.sleep(seconds)
-    ended = datetime.now(UTC)
-    course.seen = await audit.hold(load.outcome.placed, deadline_s=ALL_RIGHT_S)
-    course.settled_s = (datetime.now(UTC) - ended).total_seconds()
+    course.ended = datetime.now(UTC)
+    patience = ALL_RIGHT_S + ALL_RIGHT_S_PER_ORDER * len(load.outcome.placed)
+    course.seen = await audit.hold(load.outcome.placed, deadline_s=patience)
     return course
 
 
@@ -99,11 +108,11 @@ def judge(course: Course) -> None:
     errors = (tries - placed) / tries
     print(f"\n{placed} orders, {tries - placed} answers to try again ({errors:.2%})", end=", ")
     print(f"slowest order {max(outcome.latencies_s):.1f} s; {', '.join(course.steps)}")
-    print(f"longest gap in paid orders {gap:.1f} s, from {at:.1f} s on; all books right after {course.settled_s:.1f} s")
+    print(f"longest gap in paid orders {gap:.1f} s, from {at:.1f} s on; backlog gone after {course.backlog_s:.1f} s")
     assert outcome.refused == []
     assert errors <= MOST_ERRORS
     assert gap <= LONGEST_GAP_S
-    assert course.settled_s <= BACKLOG_GONE_S
+    assert course.backlog_s <= BACKLOG_GONE_S
 
 
 @pytest.mark.timeout(600)

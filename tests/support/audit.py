@@ -29,6 +29,7 @@ class Audit:
         newest = shop.system.stand_in("mailbox", "/messages?limit=1")["items"]
         self._last_mail = newest[0]["id"] if newest else 0
         self._mails: Counter[tuple[str, str]] = Counter()
+        self._mailed_at: datetime | None = None
 
     async def hold(self, placed: Iterable[Placed], *, deadline_s: float = 60, mails_may_repeat: int = 0) -> Seen:
         """Wait until every invariant holds; fail with every violation that is left at the deadline."""
@@ -63,6 +64,7 @@ class Audit:
             intents=self._of_ours(intents, listed, orders),
             refunds=refunds,
             mails=self._mails.copy(),
+            mailed_at=self._mailed_at,
             stock={sku: (first, await self._stock(sku)) for sku, first in self._skus.items()},
             dead_letters={name: len(await self._list(name, "/dead-letters", {})) for name in SERVICES},
         )
@@ -108,6 +110,8 @@ class Audit:
             self._last_mail = mail["id"]
             if mail["subject"].startswith("Order "):
                 self._mails.update((to, mail["subject"]) for to in mail["to"])
+                at = datetime.fromisoformat(mail["at"])
+                self._mailed_at = max(at, self._mailed_at or at)
 
     async def _stock(self, sku: str) -> int:
         return int((await self._shop.call("orders", "GET", f"/products/{sku}")).body["stock"])

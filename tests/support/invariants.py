@@ -6,6 +6,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -38,6 +39,8 @@ class Seen:
     """By order; None where nobody asked, since that is one call an order."""
     mails: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     """How often each subject about an order, which names it, came to each address."""
+    mailed_at: datetime | None = None
+    """When the last of these mails came."""
     stock: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """By sku: what was there at first, and what is there now."""
     dead_letters: dict[str, int] = field(default_factory=dict[str, int])
