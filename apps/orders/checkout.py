@@ -21,6 +21,7 @@ from apps.orders import details, intents, placing, reading, selling
 from apps.orders.details import Reference
 from apps.orders.domain import NUMBER_BITS, LinesRefusedError, OutOfStockError, number
 from apps.orders.placing import Placement
+from apps.orders.replica import Reads
 from apps.orders.schemas import PlaceOrder
 from apps.orders.store import line_at
 
@@ -48,6 +49,7 @@ async def place(chassis: Chassis, wanted: Sequence[Wanted]) -> list[Outcome]:
     The documents are written first, so that no order is ever without one; a crash leaves orphans at most.
     """
     outcomes: dict[UUID, Outcome] = {}
+    reads: Reads = chassis.extra.reads
     async with chassis.database.reading() as connection:
         await _refuse(connection, wanted, outcomes)
         going = [each for each in wanted if each.id not in outcomes]
@@ -58,6 +60,7 @@ async def place(chassis: Chassis, wanted: Sequence[Wanted]) -> list[Outcome]:
     await details.put(chassis.documents, documents)
     async with chassis.database.transaction() as tx:
         outcomes |= await _write(tx, going, intent)
+        await reads.mark(tx, [each.customer_id for each in going if isinstance(outcomes[each.id], Response)])
     return [outcomes[each.id] for each in wanted]
 
 

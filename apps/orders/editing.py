@@ -16,6 +16,7 @@ from apps.orders.details import Details, Reference
 from apps.orders.domain import OutOfStockError, QuantityRefusedError, RevisionDiffersError, advance, complete
 from apps.orders.money import trigger_of_edit
 from apps.orders.parcels import Row
+from apps.orders.replica import Reads
 from apps.orders.schemas import EditOrder, OrderLine
 from apps.orders.settling import Entry, Moving
 from apps.orders.states import Trigger
@@ -28,6 +29,7 @@ class Wish:
 
     order_id: UUID
     revision: int | None
+    caller_id: UUID
     customer_id: UUID | None
     actor: str
     command: EditOrder
@@ -54,6 +56,8 @@ async def edit(chassis: Chassis, wish: Wish) -> OrderView:
         await intents.settle(tx, intent, [Reference(wish.order_id, moving.document_revision)])
         moving.document_revision = reference.revision
         await _change(tx, moving, rows, wish)
+        reads: Reads = chassis.extra.reads
+        await reads.mark(tx, [wish.caller_id])
         return await reading.view(tx, wish.order_id, document)
 
 

@@ -16,6 +16,7 @@ from apps.orders import details, editing, fulfilment, leaving, placing, reading,
 from apps.orders.checkout import Wanted
 from apps.orders.details import Reference
 from apps.orders.editing import Wish
+from apps.orders.replica import Reads
 from apps.orders.running import Running
 from apps.orders.schemas import CancelOrder, EditOrder, PlaceOrder, QuoteLines, ReturnLines, ShipLines
 from apps.orders.states import Trigger
@@ -44,9 +45,7 @@ async def place(chassis: Chassis, key: IdempotencyKey, caller: Principal, comman
         telemetry.trace_id(),
     )
     running: Running = chassis.extra
-    placed = await running.checkout.submit(wanted)
-    running.reads.wrote(caller.id)
-    return placed
+    return await running.checkout.submit(wanted)
 
 
 async def cancel(
@@ -66,10 +65,8 @@ async def edit(
     chassis: Chassis, caller: Principal, order_id: UUID, revision: int | None, command: EditOrder
 ) -> OrderView:
     """Change an order that was read at *revision*."""
-    wish = Wish(order_id, revision, reading.only_own(caller), _actor(caller), command)
-    view = await editing.edit(chassis, wish)
-    _wrote(chassis, caller)
-    return view
+    wish = Wish(order_id, revision, caller.id, reading.only_own(caller), _actor(caller), command)
+    return await editing.edit(chassis, wish)
 
 
 async def ship(
@@ -88,9 +85,8 @@ async def deliver(chassis: Chassis, caller: Principal, order_id: UUID, shipment_
     (document,) = await details.get(chassis.documents, [Reference(order_id, order.document_revision)])
     async with chassis.database.transaction() as tx:
         await fulfilment.deliver(tx, order_id, shipment_id, _actor(caller))
-        view = await reading.view(tx, order_id, document)
-    _wrote(chassis, caller)
-    return view
+        await _mark(chassis, tx, caller)
+        return await reading.view(tx, order_id, document)
 
 
 async def take_back(
@@ -115,13 +111,13 @@ async def _once(  # noqa: PLR0917
         await effect(tx)
         view = await reading.view(tx, order_id, document)
         reply = await once.reply(view, status, reading.headers(order_id, view.revision))
-    _wrote(chassis, caller)
-    return reply
+        await _mark(chassis, tx, caller)
+        return reply
 
 
-def _wrote(chassis: Chassis, caller: Principal) -> None:
-    running: Running = chassis.extra
-    running.reads.wrote(caller.id)
+async def _mark(chassis: Chassis, tx: AsyncSession, caller: Principal) -> None:
+    reads: Reads = chassis.extra.reads
+    await reads.mark(tx, [caller.id])
 
 
 def _actor(caller: Principal) -> str:

@@ -8,10 +8,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 from psycopg.sql import SQL, Identifier
@@ -90,15 +91,15 @@ def premises(prefix: str) -> tuple[str | None, Path, Path]:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Run a server in a directory of its own, and leave nothing behind."""
+def cluster(**settings: str) -> Iterator[Cluster]:
+    """Run a server in a directory of its own, with *settings* on top of the tests', and leave nothing behind."""
     user, directory, data = premises("sidecart-pg-")
     server: subprocess.Popen[bytes] | None = None
     try:
         initdb = ("-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8")
         _run(user, directory, "initdb", "-D", str(data), *initdb)
         port = _free_port()
-        server = _start(user, data, port)
+        server = _start(user, data, port, settings)
         yield Cluster(port)
     finally:
         if server:
@@ -107,11 +108,13 @@ def cluster() -> Iterator[Cluster]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _start(user: str | None, data: Path, port: int) -> subprocess.Popen[bytes]:
+def _start(
+    user: str | None, data: Path, port: int, settings: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.Popen[bytes]:
     """Start the server as our child, whose end the kernel makes its own: a killed test run leaves no orphan."""
-    settings = _SETTINGS | {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(data)}
+    own = {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(data)}
     command = [str(postgres.binary("postgres")), "-D", str(data)]
-    command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    command += [part for name, value in {**_SETTINGS, **own, **settings}.items() for part in ("-c", f"{name}={value}")]
     with (data / "log").open("wb") as log:
         server = subprocess.Popen(
             command,

@@ -1,11 +1,8 @@
 """With a year of orders no query reads more than it answers: what a plan touches is counted, not guessed."""
 
 import json
-import os
-import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from statistics import quantiles
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +17,7 @@ from tests.support.asgi import APP_TOKEN
 from tests.support.many_orders import fill
 from tests.support.postgres import Cluster
 
-SMALL, FULL = 20_000, int(os.environ.get("SIDECART_SOAK_ORDERS", "10000000"))
+SMALL = 20_000
 PAGE = 50
 CUSTOMER = UUID("00000000-0000-0000-0000-000000000007")
 
@@ -98,7 +95,7 @@ async def plan(shop: Shop, statement: Hot, values: dict[str, Any], mode: str) ->
         await tx.execute(text(f"SET LOCAL plan_cache_mode = {mode}"))
         # months to come are empty, and cheaper to look through than their indexes
         await tx.execute(text("SET LOCAL enable_seqscan = off"))
-        (row,) = await Hot(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}").run(tx, **values)
+        (row,) = await Hot(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.text}").run(tx, **values)
         found: dict[str, Any] = (row[0] if isinstance(row[0], list) else json.loads(row[0]))[0]["Plan"]
         return found
 
@@ -108,8 +105,8 @@ async def test_no_query_reads_a_partitioned_table_beyond_its_page(shop: Shop, mo
     for name, (statement, values) in (await questions(shop)).items():
         found = await plan(shop, statement, values, mode)
         assert scans(found) == [], (name, found)
-        # an order and its two lines, for a page; whatever it looked at besides, it looked at in vain
-        assert touched(found) <= 6 * PAGE, (name, touched(found))
+        # an order, its two lines and its parcel, for a page; whatever it looked at besides, it looked at in vain
+        assert touched(found) <= 8 * PAGE, (name, touched(found))
 
 
 async def test_the_clocks_queries_read_no_more_than_a_batch(shop: Shop) -> None:
@@ -142,43 +139,3 @@ async def test_a_page_of_orders_with_everything_takes_two_round_trips(
     assert len(page["items"]) == PAGE
     assert all(len(item["lines"]) == 2 for item in page["items"])
     assert len(asked_for) + shop.papers.reads == 2
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(7200)
-async def test_at_full_size_everything_takes_at_most_twice_as_long_as_at_ten_thousand(
-    postgres_cluster: Cluster, database_for: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("APP_PORT", "1")
-    monkeypatch.setenv("APP_API_TOKEN", APP_TOKEN)
-    figures: dict[int, dict[str, float]] = {}
-    for orders, customers in ((10_000, 200), (FULL, FULL // 50)):
-        url = database_of(postgres_cluster, database_for("orders"), orders, customers)
-        shop = open_shop(url, settings_from_environment(), 1)
-        figures[orders] = await measured(shop)
-        await shop.database.close()
-    print(json.dumps(figures, indent=2))
-    for name, few in figures[10_000].items():
-        assert figures[FULL][name] <= 2 * few, (name, figures)
-
-
-async def measured(shop: Shop) -> dict[str, float]:
-    """Return how long each question and placing take, in ms: the first decile, which neighbours touch least."""
-    await shop.stock(tea=10**6)
-    found: dict[str, float] = {}
-    for name, (statement, values) in (await questions(shop)).items():
-        if name.startswith(("an order", "a customer", "everybody")):
-            times: list[float] = []
-            for _ in range(60):
-                began = time.perf_counter()
-                async with shop.database.reading() as connection:
-                    await statement.run(connection, **values)
-                times.append((time.perf_counter() - began) * 1000)
-            found[name] = quantiles(times, n=10)[0]
-    times = []
-    for _ in range(60):
-        began = time.perf_counter()
-        await shop.placed(tea=1)
-        times.append((time.perf_counter() - began) * 1000)
-    found["placing"] = quantiles(times, n=10)[0]
-    return found
