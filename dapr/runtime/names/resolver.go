@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	authentication "github.com/dapr/components-contrib/common/authentication/sqlite"
@@ -23,6 +24,9 @@ import (
 // Who leaves without a word stays in the file and ages: so long may it be held for present beyond upstream's 5 s.
 const rememberedFor = 250 * time.Millisecond
 
+// So long nothing more is said of names that are not found.
+const silence = 5 * time.Second
+
 // Resolver is upstream's but for ResolveID. It must not offer ResolveIDMulti: daprd would keep such answers for 20 s.
 type Resolver struct {
 	nameresolution.Resolver
@@ -31,10 +35,11 @@ type Resolver struct {
 	file     string
 	database *sql.DB
 	query    string
-	timeout  time.Duration
 
 	mutex sync.RWMutex
 	known map[string]answer
+
+	complained atomic.Int64
 }
 
 // answer is who had an app-id when the file looked like this.
@@ -53,12 +58,12 @@ type configuration struct {
 
 // New returns a resolver that has yet to be told its file.
 func New(log logger.Logger) nameresolution.Resolver {
-	return &Resolver{Resolver: sqlite.NewResolver(log), log: log, known: map[string]answer{}}
+	return &Resolver{log: log, known: map[string]answer{}}
 }
 
 // Init registers this sidecar as upstream does, then opens the file a second time, to read.
-func (r *Resolver) Init(ctx context.Context, meta nameresolution.Metadata) error {
-	if err := r.Resolver.Init(ctx, meta); err != nil {
+func (r *Resolver) Init(ctx context.Context, meta nameresolution.Metadata) (err error) {
+	if r.Resolver, err = join(ctx, meta, r.log); err != nil {
 		return err
 	}
 	// upstream has judged the fields; these are its own defaults
@@ -74,7 +79,6 @@ func (r *Resolver) Init(ctx context.Context, meta nameresolution.Metadata) error
 	if r.database, err = sql.Open("sqlite", address); err != nil {
 		return err
 	}
-	r.timeout = told.Timeout
 	if !told.IsInMemoryDB() {
 		r.file, _, _ = strings.Cut(strings.TrimPrefix(address, "file:"), "?")
 	}
@@ -84,7 +88,7 @@ func (r *Resolver) Init(ctx context.Context, meta nameresolution.Metadata) error
 }
 
 // ResolveID returns the address of one sidecar of the app-id, any of them as likely.
-func (r *Resolver) ResolveID(ctx context.Context, request nameresolution.ResolveRequest) (string, error) {
+func (r *Resolver) ResolveID(_ context.Context, request nameresolution.ResolveRequest) (string, error) {
 	// before the question: what changes while it is asked makes the answer old
 	file, there := stampOf(r.file)
 	r.mutex.RLock()
@@ -93,8 +97,9 @@ func (r *Resolver) ResolveID(ctx context.Context, request nameresolution.Resolve
 	if known && there && found.file == file && time.Now().Before(found.until) {
 		return found.addresses.Pick(), nil
 	}
-	addresses, err := r.ask(ctx, request.ID)
+	addresses, err := r.ask(request.ID)
 	if err != nil {
+		r.complain("%s cannot be looked up in %s: %v", request.ID, r.file, err)
 		return "", fmt.Errorf("failed to look up address: %w", err)
 	}
 	r.mutex.Lock()
@@ -102,16 +107,17 @@ func (r *Resolver) ResolveID(ctx context.Context, request nameresolution.Resolve
 	if len(addresses) == 0 {
 		// not remembered, or inventions would fill the memory
 		delete(r.known, request.ID)
+		r.complain("no sidecar of %s has renewed its name in %s of late", request.ID, r.file)
 		return "", sqlite.ErrNoHost
 	}
 	r.known[request.ID] = answer{addresses, file, time.Now().Add(rememberedFor)}
 	return addresses.Pick(), nil
 }
 
-func (r *Resolver) ask(ctx context.Context, id string) (addresses nameresolution.AddressList, err error) {
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
-	rows, err := r.database.QueryContext(ctx, r.query, id)
+// ask reads the file, and is not cut off when its caller is: readers wait for no writer here, and what the driver gets
+// interrupted after its first row stays open for ever, with all that it has locked (modernc.org/sqlite 1.34.5).
+func (r *Resolver) ask(id string) (addresses nameresolution.AddressList, err error) {
+	rows, err := r.database.QueryContext(context.Background(), r.query, id)
 	if err != nil {
 		return nil, err
 	}
@@ -126,9 +132,19 @@ func (r *Resolver) ask(ctx context.Context, id string) (addresses nameresolution
 	return addresses, rows.Err()
 }
 
+// complain logs what callers are told in other words or not at all, once in a while: they ask again at once.
+func (r *Resolver) complain(what string, of ...any) {
+	now, last := time.Now().UnixNano(), r.complained.Load()
+	if now-last > int64(silence) && r.complained.CompareAndSwap(last, now) {
+		r.log.Warnf(what, of...)
+	}
+}
+
 // Close takes this sidecar out of the file.
-func (r *Resolver) Close() error {
-	err := r.Resolver.Close()
+func (r *Resolver) Close() (err error) {
+	if r.Resolver != nil {
+		err = r.Resolver.Close()
+	}
 	if r.database != nil {
 		err = errors.Join(err, r.database.Close())
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/dapr/kit/logger"
 )
 
-func join(t testing.TB, make func(logger.Logger) nameresolution.Resolver, file, id string, port int) nameresolution.Resolver {
+func joined(t testing.TB, make func(logger.Logger) nameresolution.Resolver, file, id string, port int) nameresolution.Resolver {
 	t.Helper()
 	resolver := make(logger.NewLogger("test"))
 	meta := nameresolution.Metadata{Instance: nameresolution.Instance{AppID: id, Address: "127.0.0.1", DaprInternalPort: port}}
@@ -51,17 +51,17 @@ func same(found map[string]bool, wanted ...string) bool {
 
 func TestReplicasAreSeenTheMomentTheyComeAndGo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "names.db")
-	edge := join(t, New, file, "edge", 1)
+	edge := joined(t, New, file, "edge", 1)
 	defer edge.Close()
 	if found := seen(t, edge, "orders"); len(found) != 0 {
 		t.Fatalf("nobody has joined, and %v was found", found)
 	}
 	// upstream's resolver writes into the same file: an installed daprd may stand beside ours
-	first := join(t, sqlite.NewResolver, file, "orders", 2)
+	first := joined(t, sqlite.NewResolver, file, "orders", 2)
 	if found := seen(t, edge, "orders"); !same(found, "127.0.0.1:2") {
 		t.Fatalf("found %v with one replica", found)
 	}
-	second := join(t, New, file, "orders", 3)
+	second := joined(t, New, file, "orders", 3)
 	if found := seen(t, edge, "orders"); !same(found, "127.0.0.1:2", "127.0.0.1:3") {
 		t.Fatalf("found %v with two replicas", found)
 	}
@@ -81,7 +81,7 @@ func TestReplicasAreSeenTheMomentTheyComeAndGo(t *testing.T) {
 
 func TestWhoDiedWithoutAWordIsForgottenAsItAges(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "names.db")
-	edge := join(t, New, file, "edge", 1)
+	edge := joined(t, New, file, "edge", 1)
 	defer edge.Close()
 	database, err := sql.Open("sqlite", "file:"+file)
 	if err != nil {
@@ -107,7 +107,7 @@ func BenchmarkResolve(b *testing.B) {
 	for name, make := range map[string]func(logger.Logger) nameresolution.Resolver{"upstream": sqlite.NewResolver, "ours": New} {
 		b.Run(name, func(b *testing.B) {
 			file := filepath.Join(b.TempDir(), "names.db")
-			edge := join(b, make, file, "edge", 1)
+			edge := joined(b, make, file, "edge", 1)
 			defer edge.Close()
 			for b.Loop() {
 				if _, err := edge.ResolveID(context.Background(), nameresolution.ResolveRequest{ID: "edge"}); err != nil {
