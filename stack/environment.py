@@ -2,13 +2,13 @@
 
 import os
 
-from stack import addresses
+from stack import addresses, traces
 from stack.home import Home
 
 SMTP_PORT, SMS_PORT, PUSH_PORT = 1025, 8026, 8027
 VALKEY_PORT = 16379
 # Ours alone to set: what a caller's shell holds under these names belongs to some other system.
-_OURS = ("DAPR_", "SIDECART_", "APP_", "PG", "SUPERVISOR_")
+_OURS = ("DAPR_", "SIDECART_", "APP_", "PG", "SUPERVISOR_", "OTEL_")
 # Slows every start down, and keeps the caches of our own code from being written at all.
 _DROPPED = {"PYTHONDONTWRITEBYTECODE", "NAMESPACE", "PYTHONPATH", "PYTHONHOME"}
 # The cache is one for all systems; seams are armed by a test that starts a system.
@@ -44,4 +44,4 @@ def common(home: Home) -> dict[str, str]:
         # `sidecart token` asks for them; nobody reaches that route through a sidecar.
         "USERS_OPERATOR_TOKENS": "true",
     }
-    return inherited() | own | addresses.every(home)
+    return inherited() | own | addresses.every(home) | traces.environment(home)

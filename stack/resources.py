@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+from stack import traces
 from stack.errors import StackError
 from stack.home import CHECKOUT, Home
 
@@ -103,7 +104,8 @@ def _sources(home: Home) -> dict[Path, str]:
                 path = path.parents[1] / chosen[path.stem] / path.name  # noqa: PLW2901 - the same role's other file
             if target in found:
                 raise StackError(f"{path}: another folder has a file of this name: rename one")
-            found[target] = fill_in(home, path.read_text(), str(path))
+            text = fill_in(home, path.read_text(), str(path))
+            found[target] = traces.told(home, path.stem, text) if folder == CONFIG_FOLDER else text
     return found
 
 

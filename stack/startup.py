@@ -20,6 +20,7 @@ from stack import (
     runtime,
     secrets_file,
     topology,
+    traces,
 )
 from stack.check import running
 from stack.errors import StackError
@@ -65,6 +66,7 @@ class Startup:
         ports.refuse_taken(plan.ports(home, self._topology))
         secrets = secrets_file.ensure(home)
         addresses.remember_given(home)
+        traces.remember_given(home)
         is_first = reset or not any(home.resources.glob("*.yaml"))
         for edited in resources.seed(home, reset=reset):
             self._progress.say(f"{edited} was edited here and stays so (`sidecart up --reset` seeds it anew)")

@@ -3,9 +3,10 @@ import gc
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from apps.chassis import (
@@ -59,6 +60,9 @@ class Chassis:
 _GC_THRESHOLD = 5_000
 """Objects made before the youngest generation is looked through; Python's 700 suits programs that make few."""
 
+# The Shell has one span a request, and only where the trace is sampled; these would be four, of probes as well.
+_NONE_OF_ITS_OWN: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+
 Background = Callable[[Chassis], Awaitable[None]]
 
 
@@ -111,7 +115,14 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
             yield
         telemetry.log.info("service_stopped")
 
-    app = FastAPI(title=f"sidecart {service.name}", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=f"sidecart {service.name}",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=_NONE_OF_ITS_OWN,
+    )
     for router in (*service.routers, operations.health(), operations.dead_letter_routes(service.handlers)):
         app.include_router(router)
     app.include_router(events.router(service.handlers))

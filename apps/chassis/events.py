@@ -40,7 +40,7 @@ class EventHandlers:
         def register(handle: Callable[[E, AsyncSession], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
             async def each(events: Sequence[E], tx: AsyncSession) -> None:
                 for event in events:
-                    with telemetry.joined(event.traceparent, kind.topic):
+                    with telemetry.within(event.traceparent or telemetry.new_traceparent()):
                         await handle(event, tx)
 
             self._add(kind, each)

@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from apps.chassis import dead_letters, outbox, telemetry
@@ -61,7 +63,9 @@ async def receive(database: Database, subscriber: Subscriber, deliveries: Sequen
     What can never succeed is stored as a dead letter in the batch's own transaction.
     """
     if subscriber.hear:
-        subscriber.hear([delivery.event for delivery in deliveries if delivery.event])
+        heard = [delivery.event for delivery in deliveries if delivery.event]
+        with _taking(subscriber, heard):
+            subscriber.hear(heard)
         deliveries = [delivery for delivery in deliveries if delivery.event is None]
         if not deliveries:
             return
@@ -81,7 +85,7 @@ async def _in_one_go(database: Database, subscriber: Subscriber, deliveries: Seq
             await _refuse_malformed(tx, database, subscriber, deliveries)
             fresh = await _claim(tx, subscriber, deliveries, _CLAIM_UNLESS_DEAD)
             if fresh:
-                await subscriber.handle([delivery.event for delivery in fresh if delivery.event], tx)
+                await _handle(tx, subscriber, fresh)
     except Exception as error:
         if _is_technical(error):
             raise
@@ -90,6 +94,28 @@ async def _in_one_go(database: Database, subscriber: Subscriber, deliveries: Seq
         lag.note(delivery.id for delivery in fresh)
         return []
     return await _one_by_one(database, subscriber, deliveries)
+
+
+async def _handle(tx: AsyncSession, subscriber: Subscriber, deliveries: Sequence[Delivery]) -> None:
+    events = [delivery.event for delivery in deliveries if delivery.event]
+    with _taking(subscriber, events):
+        await subscriber.handle(events, tx)
+
+
+@contextmanager
+def _taking(subscriber: Subscriber, events: Sequence[Event]) -> Generator[None]:
+    """Have each event's trace go on from here."""
+    arrived = [event.traceparent for event in events]
+    with telemetry.spread(arrived, f"take {subscriber.event.topic}", SpanKind.CONSUMER) as onward:
+        for event, traceparent in zip(events, onward, strict=True):
+            event.arrived_with(traceparent)
+        try:
+            # what several of a batch have in common belongs to none of their traces
+            with telemetry.within(onward[0] if len(onward) == 1 else telemetry.traceparent()):
+                yield
+        finally:
+            for event, traceparent in zip(events, arrived, strict=True):
+                event.arrived_with(traceparent)
 
 
 async def _one_by_one(database: Database, subscriber: Subscriber, deliveries: Sequence[Delivery]) -> list[Delivery]:
@@ -120,8 +146,7 @@ async def attempt(
     try:
         async with tx.begin_nested():
             if delivery.event and await _claim(tx, subscriber, [delivery], claim):
-                with telemetry.joined(delivery.event.traceparent, subscriber.event.topic):
-                    await subscriber.handle([delivery.event], tx)
+                await _handle(tx, subscriber, [delivery])
     except Exception as error:
         outbox.rewind(tx, recorded)
         if _is_technical(error):

@@ -34,13 +34,17 @@ class Shell:
             return
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         incoming = headers.get(b"traceparent")
-        with telemetry.joined(incoming.decode("latin-1") if incoming else None, f"{scope['method']} {scope['path']}"):
+        name = f"{scope['method']} {scope['path']}"
+        with telemetry.joined(incoming.decode("latin-1") if incoming else None, name) as span:
             if scope["path"] not in _OPEN_PATHS and not self._admitted(headers):
                 problem = Problem(401, "not-our-sidecar")
                 detail = "This port answers its own sidecar only; call through the edge."
                 await problems.response(problem, detail, scope["path"])(scope, receive, send)
                 return
             await self._serve(scope, receive, send, headers)
+            if span.is_recording() and (route := getattr(scope.get("route"), "path", None)):
+                # one name for all ids
+                span.update_name(f"{scope['method']} {route}")
 
     def _admitted(self, headers: Mapping[bytes, bytes]) -> bool:
         return hmac.compare_digest(headers.get(b"dapr-api-token", b""), self._token)

@@ -12,6 +12,7 @@ from dapr.aio.clients import DaprClient
 from dapr.clients import BulkPublishEntry
 from dapr.clients.grpc._state import StateItem
 from dapr.clients.health import DaprHealth
+from opentelemetry.trace import SpanKind
 
 from apps.chassis import seams, telemetry
 from apps.chassis.outbox import Envelope
@@ -23,6 +24,20 @@ _JSON = {"Content-Type": "application/json"}
 # A binding's call that were given up here would go on behind the sidecar, beside the next one.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 _TOO_OLD_CONNECTION_S = 30
+
+
+def _tracing() -> list[aiohttp.TraceConfig] | None:
+    """Return what names the trace in each request, a client library's as well; it costs, so only where spans go out."""
+    if not telemetry.exporting():
+        return None
+    config = aiohttp.TraceConfig()
+    config.on_request_start.append(_name_trace)
+    return [config]
+
+
+async def _name_trace(_session: aiohttp.ClientSession, _context: Any, request: aiohttp.TraceRequestStartParams) -> None:
+    if current := telemetry.traceparent():
+        request.headers["traceparent"] = current
 
 
 class SidecarError(Exception):
@@ -108,6 +123,7 @@ class Sidecar:
             headers=headers,
             timeout=_INVOKE_TIMEOUT,
             connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=_TOO_OLD_CONNECTION_S),
+            trace_configs=_tracing(),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         return cls(settings.service, address, client, http)
@@ -119,22 +135,24 @@ class Sidecar:
 
     async def publish(self, pubsub: str, topic: str, envelopes: Sequence[Envelope]) -> set[UUID]:
         """Publish in order, each under its own id; return the ids that the broker did not accept."""
-        entries = [
-            BulkPublishEntry(
-                event=envelope.data,
-                content_type="application/json",
-                entry_id=str(envelope.id),
-                metadata=self._attributes(envelope),
-            )
-            for envelope in envelopes
-        ]
-        try:
-            response = await self._dapr.publish_events(pubsub, topic, entries)
-        except Exception as error:
-            raise SidecarError(f"publishing to {pubsub}/{topic} failed") from error
+        parents = [envelope.traceparent for envelope in envelopes]
+        with telemetry.spread(parents, f"publish {topic}", SpanKind.PRODUCER) as onward:
+            entries = [
+                BulkPublishEntry(
+                    event=envelope.data,
+                    content_type="application/json",
+                    entry_id=str(envelope.id),
+                    metadata=self._attributes(envelope, traceparent),
+                )
+                for envelope, traceparent in zip(envelopes, onward, strict=True)
+            ]
+            try:
+                response = await self._dapr.publish_events(pubsub, topic, entries)
+            except Exception as error:
+                raise SidecarError(f"publishing to {pubsub}/{topic} failed") from error
         return {UUID(entry.entry_id) for entry in response.failed_entries}
 
-    def _attributes(self, envelope: Envelope) -> dict[str, str]:
+    def _attributes(self, envelope: Envelope, traceparent: str | None) -> dict[str, str]:
         """Name the CloudEvent's attributes as overrides: in a ready-made CloudEvent the sidecar replaces the trace."""
         attributes = {
             "cloudevent.id": str(envelope.id),
@@ -143,8 +161,8 @@ class Sidecar:
             "cloudevent.subject": envelope.key,
             "partitionKey": envelope.key,
         }
-        if envelope.traceparent:
-            attributes["cloudevent.traceparent"] = envelope.traceparent
+        if traceparent:
+            attributes["cloudevent.traceparent"] = traceparent
         return attributes
 
     async def invoke(

@@ -3,20 +3,22 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import structlog
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 _propagator = TraceContextTextMapPropagator()
 _exporting = False
+_TRACER = "sidecart"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -37,26 +39,78 @@ def new_traceparent() -> str:
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
 
 
+def exporting() -> bool:
+    """Tell whether this process sends spans."""
+    return _exporting
+
+
+def sampled(incoming: str | None) -> bool:
+    """Tell whether whoever began the trace wants its spans, and this process sends any."""
+    return bool(_exporting and incoming and _TRACEPARENT.match(incoming) and int(incoming[-2:], 16) & 1)
+
+
+def kept(incoming: str | None) -> str | None:
+    """Return *incoming* where it is worth keeping beside a record: whoever takes that up goes on with the trace."""
+    return incoming if sampled(incoming) else None
+
+
 @contextmanager
-def joined(incoming: str | None, name: str, kind: SpanKind = SpanKind.SERVER) -> Generator[None]:
-    """Work within the caller's trace; a span is recorded only where spans are exported."""
-    parent = incoming if incoming and _TRACEPARENT.match(incoming) else new_traceparent()
-    if not _exporting:
-        token = _current.set(parent)
-        try:
-            yield
-        finally:
-            _current.reset(token)
+def within(current: str | None) -> Generator[None]:
+    """Work within a trace without a span of one's own."""
+    token = _current.set(current)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def joined(incoming: str | None, name: str, kind: SpanKind = SpanKind.SERVER) -> Generator[Span]:
+    """Work within the caller's trace, in a span of one's own where it is sampled; nobody begins one here."""
+    if not sampled(incoming):
+        known = incoming and _TRACEPARENT.match(incoming)
+        with within(incoming if known else new_traceparent()):
+            yield INVALID_SPAN
         return
-    context = _propagator.extract({"traceparent": parent} if parent == incoming else {})
-    with trace.get_tracer("sidecart").start_as_current_span(name, context=context, kind=kind):
-        carrier: dict[str, str] = {}
-        _propagator.inject(carrier)
-        token = _current.set(carrier.get("traceparent", parent))
-        try:
-            yield
-        finally:
-            _current.reset(token)
+    with (
+        trace.get_tracer(_TRACER).start_as_current_span(name, context=_context(incoming), kind=kind) as span,
+        within(_traceparent_of(span)),
+    ):
+        yield span
+
+
+@contextmanager
+def resumed(stored: str | None, name: str, kind: SpanKind = SpanKind.INTERNAL) -> Generator[None]:
+    """Go on with the trace that was kept beside a record, if one was."""
+    if stored is None:
+        yield
+        return
+    with joined(stored, name, kind):
+        yield
+
+
+@contextmanager
+def spread(parents: Sequence[str | None], name: str, kind: SpanKind) -> Generator[list[str | None]]:
+    """Work for several traces at once, a span in each that is sampled; gives where each goes on from here."""
+    tracer = trace.get_tracer(_TRACER)
+    spans = [
+        tracer.start_span(name, context=_context(parent), kind=kind) if sampled(parent) else None for parent in parents
+    ]
+    try:
+        yield [_traceparent_of(span) if span else parent for span, parent in zip(spans, parents, strict=True)]
+    finally:
+        for span in spans:
+            if span:
+                span.end()
+
+
+def _context(incoming: str | None) -> Context:
+    return _propagator.extract({"traceparent": incoming or ""}, context=Context())
+
+
+def _traceparent_of(span: Span) -> str:
+    at = span.get_span_context()
+    return f"00-{at.trace_id:032x}-{at.span_id:016x}-{int(at.trace_flags):02x}"
 
 
 def start(service: str, level: str) -> None:

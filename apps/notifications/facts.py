@@ -24,6 +24,6 @@ def record(tx: AsyncSession, rows: Sequence[Any]) -> None:
             "channel": row.channel,
         }
         if row.state == State.FAILED:
-            outbox.record(tx, NotificationFailed(**told, reason=row.reason or "", failed_at=now))
+            outbox.record(tx, NotificationFailed(**told, reason=row.reason or "", failed_at=now), trace=row.traceparent)
         elif row.state == State.DELIVERED and row.campaign_id is None:
-            outbox.record(tx, NotificationDelivered(**told, delivered_at=now))
+            outbox.record(tx, NotificationDelivered(**told, delivered_at=now), trace=row.traceparent)

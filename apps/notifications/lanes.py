@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from apps.chassis import telemetry
 from apps.chassis.database import Database
 from apps.chassis.sidecar import SidecarError
 from apps.chassis.telemetry import log
@@ -132,7 +133,8 @@ class Lane:
 
     async def _send(self, message: Message) -> None:
         try:
-            outcome = await self._post(message)
+            with telemetry.resumed(message.traceparent, f"send by {self._channel}"):
+                outcome = await self._post(message)
         except (RenderingError, UnknownTemplateError) as error:
             outcome = failed(message, Failure.PERMANENT, str(error))
         except Exception as error:  # noqa: BLE001  # a message without an outcome would be kept from everybody for ever

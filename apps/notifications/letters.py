@@ -28,6 +28,8 @@ class Letter:
     phone: str | None = None
     channels: tuple[Channel, ...] | None = None
     """The ways it goes; None leaves that to the recipient's preferences."""
+    trace: str | None = None
+    """Where the trace of what it comes from goes on, if that is sampled."""
 
 
 def key_of(*parts: str) -> UUID:

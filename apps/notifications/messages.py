@@ -42,6 +42,8 @@ class Message:
     sealed: bytes | None
     attempts: int
     first_tried_at: datetime
+    traceparent: str | None = None
+    """Where the trace of what it comes from goes on."""
 
     @property
     def is_stranger(self) -> bool:

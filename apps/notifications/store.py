@@ -21,16 +21,18 @@ _A_DAY = timedelta(days=1)
 
 _ADD = Hot("""
 INSERT INTO messages
-    (id, dedup_key, user_id, email, phone, locale, category, priority, channel, template, data, sealed, due_at)
+    (id, dedup_key, user_id, email, phone, locale, category, priority, channel, template, data, sealed, due_at,
+     traceparent)
 SELECT id, dedup_key, user_id, email, phone, locale, category, priority, channel, template, data, nullif(sealed, ''),
-       coalesce(not_before, now() + :grace)
+       coalesce(not_before, now() + :grace), nullif(traceparent, '')
 FROM unnest(
     CAST(:ids AS uuid[]), CAST(:dedup_keys AS uuid[]), CAST(:user_ids AS uuid[]), CAST(:emails AS text[]),
     CAST(:phones AS text[]), CAST(:locales AS text[]), CAST(:categories AS text[]), CAST(:priorities AS smallint[]),
     CAST(:channels AS text[]), CAST(:templates AS text[]), CAST(:data AS jsonb[]), CAST(:sealed AS bytea[]),
-    CAST(:not_before AS timestamptz[])
+    CAST(:not_before AS timestamptz[]), CAST(:traces AS text[])
 ) AS letter
-    (id, dedup_key, user_id, email, phone, locale, category, priority, channel, template, data, sealed, not_before)
+    (id, dedup_key, user_id, email, phone, locale, category, priority, channel, template, data, sealed, not_before,
+     traceparent)
 ON CONFLICT (dedup_key) DO NOTHING
 RETURNING id, dedup_key
 """)
@@ -63,7 +65,7 @@ SELECT id, user_id, channel, address, known, name, place AS locale, timezone, qu
     CASE WHEN category = 'marketing' THEN (
         SELECT count(*) FROM messages m WHERE m.user_id = reached.user_id AND m.id > :day_ago
             AND m.category = 'marketing' AND m.state = 'delivered' AND m.id <> reached.id) ELSE 0 END AS recent,
-    lost, category, priority, template, campaign_id, data, sealed, attempts, first_tried_at
+    lost, category, priority, template, campaign_id, data, sealed, attempts, first_tried_at, traceparent
 FROM reached ORDER BY priority, id
 """
 _LOST = "(state = 'unknown' OR (state = 'sending' AND started_at IS NOT NULL)) AS lost"
@@ -113,7 +115,8 @@ FROM unnest(
 ) AS outcome (id, state, reason, due_at, provider)
 WHERE messages.id = outcome.id AND messages.state <> 'delivered'
   AND (messages.holder = :holder OR outcome.state = 'delivered')
-RETURNING messages.id, user_id, template, category, channel, campaign_id, facts, messages.state, messages.reason
+RETURNING messages.id, user_id, template, category, channel, campaign_id, facts, messages.state, messages.reason,
+    messages.traceparent
 """)
 _LIST = Hot("""
 SELECT id, category, template, channel, state AS status, created_at, delivered_at FROM messages
@@ -145,6 +148,7 @@ async def add(tx: AsyncSession, letters: Sequence[Letter]) -> dict[UUID, UUID]:
             for id_, letter, hide in zip(ids, ordered, secret, strict=True)
         ],
         not_before=[letter.not_before for letter in ordered],
+        traces=[letter.trace or "" for letter in ordered],
         grace=GRACE,
     )
     return {row.dedup_key: row.id for row in rows}

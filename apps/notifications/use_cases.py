@@ -6,7 +6,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from apps.chassis import outbox
+from apps.chassis import outbox, telemetry
 from apps.contracts.base import Event
 from apps.contracts.notifications import OutgoingMarketing, OutgoingMessage, OutgoingOrders, OutgoingSecurity
 from apps.contracts.users import Contact, UserErased
@@ -35,7 +35,7 @@ async def queue(tx: AsyncSession, letters: Sequence[Letter], causes: Sequence[Ev
     """Write each letter once by each of its ways, and promise to send it; *causes* are the facts they come from."""
     ways = await preferences.addressed_ways(tx, letters)
     each = [
-        (_by(letter, way), cause)
+        (_by(letter, way, cause), cause)
         for n, (letter, cause) in enumerate(zip(letters, causes, strict=True))
         for way in ways[n]
     ]
@@ -46,9 +46,13 @@ async def queue(tx: AsyncSession, letters: Sequence[Letter], causes: Sequence[Ev
             outbox.record(tx, QUEUES[letter.category](message_id=id_, sequence=1), caused_by=cause)
 
 
-def _by(letter: Letter, way: Channel) -> Letter:
-    key = letter.dedup_key if way is Channel.EMAIL else key_of(str(letter.dedup_key), way)
-    return replace(letter, dedup_key=key, channels=(way,))
+def _by(letter: Letter, way: Channel, cause: Event | None) -> Letter:
+    trace = telemetry.kept(cause.traceparent if cause else telemetry.traceparent())
+    return replace(letter, dedup_key=_key_by(letter, way), channels=(way,), trace=trace)
+
+
+def _key_by(letter: Letter, way: Channel) -> UUID:
+    return letter.dedup_key if way is Channel.EMAIL else key_of(str(letter.dedup_key), way)
 
 
 async def keep_contacts(tx: AsyncSession, told: Sequence[Contact]) -> None:
@@ -87,7 +91,7 @@ async def accept(tx: AsyncSession, catalogue: Catalogue, caller: str, command: S
     )
     ways = (await preferences.addressed_ways(tx, [letter]))[0]
     await queue(tx, [replace(letter, channels=ways)], [None])
-    return await store.get_by_key(tx, _by(letter, ways[0]).dedup_key)
+    return await store.get_by_key(tx, _key_by(letter, ways[0]))
 
 
 async def unsubscribe(tx: AsyncSession, reader: Reader) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from apps.chassis import telemetry
 from apps.contracts.base import Money
 from apps.contracts.orders import (
     OrderCancelled,
@@ -37,7 +38,8 @@ async def claim(tx: AsyncSession, placed: Sequence[OrderPlaced]) -> None:
     """Record that orders want to be paid; charging is the worker's."""
     now = _now()
     by_order = {event.order_id: event for event in placed}
-    fresh = await store.add(tx, [decisions.claim(event, now) for event in by_order.values()], due=True)
+    claimed = [_traced(decisions.claim(event, now), event) for event in by_order.values()]
+    fresh = await store.add(tx, claimed, due=True)
     if known := by_order.keys() - fresh:
         await _begin_early(tx, [by_order[order_id] for order_id in known], now)
     wakeup.wake_after(tx)
@@ -48,6 +50,8 @@ async def _begin_early(tx: AsyncSession, placed: Sequence[OrderPlaced], now: dat
     by_order = {event.order_id: event for event in placed}
     held = await store.lock_by_orders(tx, by_order)
     begun = [each for each in held if decisions.begin(each.payment, by_order[each.payment.order_id], now)]
+    for each in begun:
+        _traced(each.payment, by_order[each.payment.order_id])
     await store.save(tx, [(each, _NOW) for each in begun])
 
 
@@ -87,7 +91,20 @@ def _total(fact: OrderFact) -> Money:
             return _NOTHING
 
 
+def _traced(payment: Payment, fact: OrderFact) -> Payment:
+    """Let what is done for *fact* belong to its trace."""
+    payment.trace = telemetry.kept(fact.traceparent) or payment.trace
+    return payment
+
+
 def _take_in(payment: Payment, facts: Sequence[OrderFact], *, called: bool) -> None:
+    before = payment.dump()
+    _apply(payment, facts, called=called)
+    if payment.dump() != before:
+        _traced(payment, facts[-1])
+
+
+def _apply(payment: Payment, facts: Sequence[OrderFact], *, called: bool) -> None:
     costs = [fact for fact in facts if isinstance(fact, OrderChanged)]
     for fact in facts:
         match fact:

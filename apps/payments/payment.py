@@ -119,6 +119,8 @@ class Payment:
     """What somebody chose not to take of what is owed."""
     journal: int = 0
     """How many transactions of the ledger are this payment's."""
+    trace: str | None = None
+    """Where the trace of what was asked of it last goes on, if that is sampled."""
 
     @property
     def refunded(self) -> int:
@@ -173,8 +175,9 @@ class Payment:
         return self.sequence
 
     def dump(self) -> bytes:
-        """Return the record's plain form."""
-        return orjson.dumps(self)
+        """Return the record's plain form; without a trace, a release that knows of none reads it as well."""
+        plain = orjson.dumps(self)
+        return plain if self.trace else plain.replace(b',"trace":null', b"")
 
     @classmethod
     def load(cls, stored: bytes) -> Self:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from apps.chassis import telemetry
 from apps.chassis.auth import Principal, Role
 from apps.contracts.base import Money
 from apps.payments import decisions, store, wakeup
@@ -80,6 +81,7 @@ async def hear(tx: AsyncSession, provider: Provider, body: bytes, headers: Mappi
 
 
 async def _due(tx: AsyncSession, held: Held) -> None:
+    held.payment.trace = telemetry.kept(telemetry.traceparent()) or held.payment.trace
     if held.lease:
         await store.save_taken(tx, held.payment)
     else:

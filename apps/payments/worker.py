@@ -7,7 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid4
 
-from apps.chassis import seams
+from apps.chassis import seams, telemetry
 from apps.chassis.database import Database
 from apps.chassis.sidecar import SidecarError
 from apps.chassis.telemetry import log
@@ -119,11 +119,13 @@ class Worker:
             await _until(self._crowded, early)
 
     async def _do(self, work: Work) -> None:
-        for step in work.steps:
-            seams.before("provider-call")
-            outcome = await self._perform(step)
-            seams.after("provider-call")
-            work.done.append((step, outcome))
+        with telemetry.resumed(work.taken.payment.trace, "do what a payment needs"):
+            work.trace = telemetry.kept(telemetry.traceparent())
+            for step in work.steps:
+                seams.before("provider-call")
+                outcome = await self._perform(step)
+                seams.after("provider-call")
+                work.done.append((step, outcome))
         self._finished.append(work)
         self._woken.set()
         if len(self._finished) * 2 >= self._concurrency:

@@ -40,6 +40,8 @@ class Work:
     taken: Held
     steps: Sequence[Step]
     done: list[tuple[Step, Answer]] = field(default_factory=list[tuple[Step, Answer]])
+    trace: str | None = None
+    """Where the trace goes on from the calls."""
 
     @property
     def payment_id(self) -> UUID:
@@ -102,6 +104,7 @@ class _Draft:
     facts: Sequence[Event]
     booked: Sequence[Transaction]
     changed: bool
+    trace: str | None
 
 
 def _draft(work: Work, held: Held) -> _Draft:
@@ -109,12 +112,12 @@ def _draft(work: Work, held: Held) -> _Draft:
     facts = [fact for step, outcome in work.done for fact in _apply(held.payment, step, outcome)]
     booked = ledger.book(held.payment)
     changed = held.payment.dump() != before
-    return _Draft((held, _rest(held, work, changed=changed)), facts, booked, changed)
+    return _Draft((held, _rest(held, work, changed=changed)), facts, booked, changed, work.trace)
 
 
 def _tell(tx: AsyncSession, draft: _Draft) -> None:
     for fact in draft.facts:
-        outbox.record(tx, fact)
+        outbox.record(tx, fact, trace=draft.trace)
 
 
 def _answers(work: Work) -> list[tuple[UUID, bytes]]:
