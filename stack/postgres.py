@@ -39,6 +39,8 @@ SETTINGS = {
     "jit": "off",
     "password_encryption": "scram-sha-256",
     "log_line_prefix": "%m [%p] %u@%d ",
+    # Without the row that an error is about, which may be a person's.
+    "log_error_verbosity": "terse",
     "idle_in_transaction_session_timeout": "60s",
 }
 

@@ -14,6 +14,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from apps.chassis.anonymous import names_nobody
+
 _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 _propagator = TraceContextTextMapPropagator()
@@ -115,21 +117,27 @@ def _traceparent_of(span: Span) -> str:
 
 def start(service: str, level: str) -> None:
     """Log as JSON lines on standard output, and export spans where `OTEL_EXPORTER_OTLP_ENDPOINT` says to."""
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stdout, format='{"level":"%(levelname)s","event":"%(message)s"}'
-    )
+    known: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _name(service),
+    ]
+    written: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        names_nobody,
+        structlog.processors.JSONRenderer(),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            _name(service),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[*known, *written],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
     )
+    # libraries log in Python's own way
+    handler = logging.StreamHandler(sys.stdout)
+    meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=known, processors=[meta, *written]))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         _export_spans(service)
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from apps.chassis import telemetry
+from apps.chassis.anonymous import unnamed
 from apps.chassis.database import Database
 from apps.chassis.sidecar import SidecarError
 from apps.chassis.telemetry import log
@@ -158,7 +159,7 @@ class Lane:
         self._rest(failure)
         if failure is None:
             return Outcome(message.id, State.DELIVERED, provider=name)
-        return replace(failed(message, failure, report), provider=name)
+        return replace(failed(message, failure, unnamed(report)), provider=name)
 
     def _at_once(self, message: Message) -> bool:
         """Tell whether to try again without a pause: most refusals of text messages are a moment's congestion."""

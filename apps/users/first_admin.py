@@ -40,7 +40,7 @@ async def _make(tx: AsyncSession, email: str, password_hash: str) -> None:
     fields |= {"locale": "en", "timezone": "UTC", "roles": ["admin", "customer"], "sequence": 0}
     if not await store.add_user(tx, fields):
         # an account that anybody could register must not become an administrator's
-        log.warning("no_administrator", remedy=f"{email} is taken: set USERS_FIRST_ADMIN_EMAIL and restart users")
+        log.warning("no_administrator", remedy="its address is taken: set USERS_FIRST_ADMIN_EMAIL, restart users")
         return
     facts.registered(tx, await store.get_user(tx, user_id))
     await audit.record(tx, "first_administrator_made", user_id, audit.OPERATOR)

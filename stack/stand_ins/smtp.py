@@ -70,7 +70,7 @@ class Reception:
         if hit.hang and not hit.drop_answer:
             await asyncio.Event().wait()
         if hit.status is not None:
-            return reply(hit.status, hit.retry_after_s)
+            return f"{reply(hit.status, hit.retry_after_s)}: <{'>, <'.join(envelope.rcpt_tos)}>"
         content: Any = envelope.content
         key = self.messages.add(envelope.mail_from or "", envelope.rcpt_tos, content)
         if hit.drop_answer:

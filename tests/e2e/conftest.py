@@ -3,14 +3,22 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.collector import Collector
 from tests.support.shop import Customer, Shop
 from tests.support.system import System
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
+def collector() -> Iterator[Collector]:
+    """Where the spans of the shared system go: of those requests alone whose client asks for it."""
+    with Collector() as taking:
+        yield taking
+
+
+@pytest.fixture(scope="session")
+def system(collector: Collector) -> Iterator[System]:
     """The whole system, shared by the session; a test that breaks it starts one of its own."""
-    with System() as running:
+    with System(env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_SAMPLER_ARG": "0"}) as running:
         yield running
 
 
