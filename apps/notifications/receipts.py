@@ -22,14 +22,14 @@ _ARRIVED = Hot("""
 UPDATE messages SET state = 'delivered', delivered_at = now(), due_at = NULL, failed_at = NULL, wanted_at = NULL,
     holder = NULL, reason = NULL, facts = facts + 1
 WHERE id = ANY(CAST(:ids AS uuid[])) AND state IN ('unknown', 'retrying', 'failed')
-RETURNING id, user_id, template, category, channel, campaign_id, facts, state, reason
+RETURNING id, user_id, template, category, channel, campaign_id, facts, state, reason, traceparent
 """)
 _RETURNED = Hot("""
 UPDATE messages m SET state = 'failed', reason = 'came back: ' || told.reason, due_at = NULL, failed_at = now(),
     delivered_at = NULL, holder = NULL, facts = facts + 1
 FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS text[])) AS told (id, reason)
 WHERE m.id = told.id AND m.state IN ('delivered', 'unknown', 'retrying')
-RETURNING m.id, user_id, template, category, channel, campaign_id, facts, state, m.reason
+RETURNING m.id, user_id, template, category, channel, campaign_id, facts, state, m.reason, traceparent
 """)
 _ADDRESSES = Hot("""
 SELECT m.id, m.channel, CASE m.channel WHEN 'email' THEN coalesce(m.email, c.email)
