@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from apps.chassis.database import is_outage
+from apps.chassis.lag import lag
 from apps.chassis.pacing import Pace
 from apps.chassis.problems import ProblemError
 from apps.chassis.sidecar import SidecarError
@@ -25,7 +26,7 @@ class Group(Generic[T, R]):
 
     def __init__(self, handle: Handle[T, R], *, most: int = 64, waiting: int = 1_000, pace_s: float = 0.0) -> None:
         self._handle = handle
-        self._pace = Pace(pace_s)
+        self._pace = Pace(pace_s, lag.seconds)
         self._most = most
         self._limit = waiting
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()

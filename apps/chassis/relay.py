@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from apps.chassis import seams
 from apps.chassis.codec import Codec
 from apps.chassis.hot import Hot
+from apps.chassis.lag import lag
 from apps.chassis.metrics import PUBLISHED
 from apps.chassis.outbox import Envelope
 from apps.chassis.pacing import Pace
@@ -56,7 +57,7 @@ class Relay:
         self._codec = codec
         self._poll_s = poll.total_seconds()
         self._batch = batch
-        self._pace = Pace(pace.total_seconds())
+        self._pace = Pace(pace.total_seconds(), lag.seconds)
         self._woken = asyncio.Event()
         self._unreadable: set[UUID] = set()
         self.leading = False
