@@ -60,7 +60,7 @@ async def test_a_failure_says_what_the_component_reports(body: bytes, report: st
 
 
 async def test_a_sidecar_that_is_away_is_the_same_kind_of_failure() -> None:
-    async with aiohttp.ClientSession("http://127.0.0.1:1/") as http, asyncio.timeout(5):
+    async with aiohttp.ClientSession("http://127.0.0.1:1/") as http, asyncio.timeout(30):
         away = Sidecar("notifications", "", cast(DaprClient, None), http)
         with pytest.raises(SidecarError, match="could not be reached"):
             await away.bind("email", "create", "", METADATA)

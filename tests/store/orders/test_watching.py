@@ -49,7 +49,7 @@ async def watch(shop: Shop, view: dict[str, Any], last: int | None = None) -> li
 
 
 async def until_watched(shop: Shop, how_many: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while shop.chassis.extra.streams._count < how_many:
             await asyncio.sleep(0.005)
 
