@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ LONGEST_GAP_S = 10
 BACKLOG_GONE_S = 30
 # The books are read through the edge, a call an order at the end: that takes its time as well.
 ALL_RIGHT_S, ALL_RIGHT_S_PER_ORDER = 120, 0.05
+CAUSE_LENGTH, MOST_CAUSES = 160, 5
 MAIL, CARDS = ("email.yaml", "email-2.yaml"), ("card-processor.yaml",)
 BROKERS = [
     ("pubsub=rabbitmq", "notification-queue=rabbitmq"),
@@ -108,6 +110,8 @@ def judge(course: Course) -> None:
     errors = (tries - placed) / tries
     print(f"\n{placed} orders, {tries - placed} answers to try again ({errors:.2%})", end=", ")
     print(f"slowest order {max(outcome.latencies_s):.1f} s; {', '.join(course.steps)}")
+    for cause, count in Counter(failed[:CAUSE_LENGTH] for failed in outcome.failed).most_common(MOST_CAUSES):
+        print(f"  {count} times {cause}")
     print(f"longest gap in paid orders {gap:.1f} s, from {at:.1f} s on; backlog gone after {course.backlog_s:.1f} s")
     assert outcome.refused == []
     assert errors <= MOST_ERRORS
