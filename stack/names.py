@@ -55,4 +55,7 @@ def _addresses(sidecars: Iterable[Program]) -> list[tuple[str]]:
 
 
 def _open(home: Home) -> sqlite3.Connection:
-    return sqlite3.connect(home.run / "names.db", timeout=_PATIENCE_S)
+    names = sqlite3.connect(home.run / "names.db", timeout=_PATIENCE_S)
+    # as the sidecars write it: who holds the file while a busy disk takes its time holds up everybody's renewal
+    names.execute("PRAGMA synchronous = OFF")
+    return names
