@@ -104,6 +104,7 @@ class Startup:
         self._start(base)
         with self._progress.stage("servers and stand-ins"):
             self._await([program for program in base if program.kind == "server"])
+            resolver.prepare(self._home, [program.name for program in base], secrets)
         with self._progress.stage("databases and migrations"):
             databases.ensure(self._home, secrets)
             self._start(sidecars)

@@ -90,6 +90,7 @@ def start_servers(home: Home, servers: Iterable[Server], progress: Progress) -> 
         added = [program for program in described if program.name not in present]
         if added:
             _start(home, [*present.values(), *added], added, progress)
+            resolver.prepare(home, [program.name for program in added], secrets)
             present |= {program.name: program for program in added}
 
 

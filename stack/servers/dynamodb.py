@@ -1,11 +1,13 @@
 """Moto, which answers as DynamoDB does: it keeps everything in memory, so that we keep a journal for it."""
 
+import json
 from typing import Final
 
 from stack.addresses import DYNAMODB_PORT
 from stack.home import Home
 from stack.program import Check, Program
 from stack.servers import python_package
+from stack.servers.container import Image
 from stack.servers.server import Server
 from stack.watched import Progress
 
@@ -17,9 +19,9 @@ import io, json, sys
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 from werkzeug.test import Client
-port, journal, table = int(sys.argv[1]), open(sys.argv[2], "a+"), sys.argv[3]
+port, journal = int(sys.argv[1]), open(sys.argv[2], "a+")
 moto = DomainDispatcherApplication(create_backend_app)
-SIGNED = "AWS4-HMAC-SHA256 Credential=sidecart/20200101/{}/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
+SIGNED, CREATE = sys.argv[4], sys.argv[5]
 WRITES = {"CreateTable", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 def kept(environ, start):
     target = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -39,13 +41,27 @@ for line in lines:
     if line.endswith(chr(10)):
         again(*json.loads(line))
 if not lines:
-    key = {"AttributeName": "key"}
-    made = {"TableName": table, "KeySchema": [key | {"KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [key | {"AttributeType": "S"}]}
-    again(sys.argv[4], "DynamoDB_20120810.CreateTable", json.dumps(made), kept)
+    again(sys.argv[3], "DynamoDB_20120810.CreateTable", CREATE, kept)
 run_simple("127.0.0.1", port, kept, threaded=True)
 """
 REGION: Final = "eu-central-1"
+SIGNED: Final = (
+    "AWS4-HMAC-SHA256 Credential=sidecart/20200101/{}/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
+)
+"""What names the region; neither server looks at more."""
+
+
+def table_request(table: str) -> str:
+    """Return the body that asks for a table as `state.aws.dynamodb` needs it."""
+    key = {"AttributeName": "key"}
+    return json.dumps(
+        {
+            "TableName": table,
+            "KeySchema": [key | {"KeyType": "HASH"}],
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [key | {"AttributeType": "S"}],
+        }
+    )
 
 
 def programs(home: Home, _secrets: dict[str, str], progress: Progress) -> list[Program]:
@@ -57,7 +73,7 @@ def programs(home: Home, _secrets: dict[str, str], progress: Progress) -> list[P
     server = Program(
         name="dynamodb",
         kind="server",
-        argv=[*argv, str(port), str(data / "journal"), TABLE, REGION],
+        argv=[*argv, str(port), str(data / "journal"), REGION, SIGNED, table_request(TABLE)],
         env=env,
         cwd=str(data),
         ports={"http": port},
@@ -73,4 +89,14 @@ SERVER = Server(
     processes=frozenset({"dynamodb"}),
     missing=python_package.missing,
     programs=programs,
+    image=Image(
+        name="amazon/dynamodb-local:3.1.0",
+        port=8000,
+        data="/kept",
+        env=lambda _secrets, _port: {},
+        say=b"GET / HTTP/1.0\r\n\r\n",
+        command=("-jar", "DynamoDBLocal.jar", "-sharedDb", "-dbPath", "/kept"),
+        user="root",  # whose new volume is
+        table=TABLE,
+    ),
 )

@@ -1,5 +1,6 @@
 """SecantusDB, which speaks MongoDB's wire protocol: GPL, so a process of its own that nothing of ours imports."""
 
+import struct
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from stack.addresses import MONGODB_PORT
 from stack.home import Home
 from stack.program import Check, Program
 from stack.servers import python_package
+from stack.servers.container import Image
 from stack.servers.server import MissingServerError, Server
 from stack.watched import Progress
 
@@ -25,6 +27,10 @@ finally:
     server.terminate()
     server.wait()
 """
+_BODY: Final = b"\x10hello\x00\x01\x00\x00\x00\x02$db\x00\x06\x00\x00\x00admin\x00\x00"
+_DOCUMENT: Final = struct.pack("<i", len(_BODY) + 4) + _BODY
+# OP_MSG with one document, {hello: 1, $db: "admin"}: what a server answers before a password is given.
+_HELLO: Final = struct.pack("<iiiiIb", 21 + len(_DOCUMENT), 1, 0, 2013, 0, 0) + _DOCUMENT
 
 
 def programs(home: Home, secrets: dict[str, str], progress: Progress) -> list[Program]:
@@ -67,4 +73,14 @@ SERVER = Server(
     processes=frozenset({"mongodb"}),
     missing=python_package.missing,
     programs=programs,
+    image=Image(
+        name="mongo:8",
+        port=27017,
+        data="/data/db",
+        env=lambda secrets, _: {
+            "MONGO_INITDB_ROOT_USERNAME": secrets["mongodb-user"],
+            "MONGO_INITDB_ROOT_PASSWORD": secrets["mongodb-password"],
+        },
+        say=_HELLO,
+    ),
 )

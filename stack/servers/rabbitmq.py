@@ -8,6 +8,7 @@ from stack.addresses import RABBITMQ_PORT
 from stack.home import Home
 from stack.program import Check, Program
 from stack.servers import debian
+from stack.servers.container import Image
 from stack.servers.server import MissingServerError, Server
 from stack.watched import Progress
 
@@ -122,4 +123,14 @@ SERVER = Server(
     processes=frozenset({"rabbitmq", "rabbitmq-epmd"}),
     missing=missing,
     programs=programs,
+    image=Image(
+        name="rabbitmq:4",
+        port=5672,
+        data="/var/lib/rabbitmq",
+        env=lambda secrets, _: {
+            "RABBITMQ_DEFAULT_USER": secrets["rabbitmq-user"],
+            "RABBITMQ_DEFAULT_PASS": secrets["rabbitmq-password"],
+        },
+        say=bytes.fromhex(_GREETING),
+    ),
 )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from stack.errors import StackError
 from stack.home import Home
 from stack.program import Program
+from stack.servers.container import Image
 from stack.watched import Progress
 
 
@@ -26,3 +27,7 @@ class Server:
     """Say why it cannot be had and what to do; None when it can. Quick: nothing is fetched to find out."""
     programs: Callable[[Home, dict[str, str], Progress], list[Program]]
     """Fetch it if need be, prepare its data, and describe its processes in the order of their starting."""
+    image: Image
+    """The product itself, for where Docker is."""
+    prepare: Callable[[Home, dict[str, str]], None] | None = None
+    """What is done once it answers, before anybody uses it."""

@@ -25,7 +25,9 @@ class Column:
         """Say why it cannot run here."""
         chosen = profiles.chosen([DEFAULT_PROFILE, *self.words])
         servers = {server.name: server for it in chosen.values() for server in resolver.needed_by(it.path.read_text())}
-        reasons = [f"{name}: {why}" for name, server in servers.items() if (why := server.missing()) is not None]
+        reasons = [
+            f"{name}: {why}" for name, server in servers.items() if (why := resolver.missing(server)) is not None
+        ]
         return "; ".join(reasons) or None
 
 
