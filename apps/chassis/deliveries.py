@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
+from apps.chassis import card_numbers
 from apps.contracts.base import Event
 
 
@@ -20,10 +21,13 @@ class Delivery:
     reason: str = ""
 
 
-def read(kind: type[Event], entry_id: str, cloud_event: Any) -> Delivery:
-    """Read one CloudEvent as *kind*; never raises."""
+def read(kind: type[Event], entry_id: str, cloud_event: Any, *, cards: bool = True) -> Delivery:
+    """Read one CloudEvent as *kind*; never raises. Without *cards*, one that holds a card number is refused, masked."""
+    cloud_event, card = (cloud_event, "") if cards else card_numbers.screened(cloud_event)
     fields: Mapping[str, Any] = cloud_event if isinstance(cloud_event, dict) else {}
     identity = str(fields.get("id") or uuid7())
+    if card:
+        return Delivery(entry_id, identity, kind.topic, cloud_event, None, f"refused: {card} looks like a card number")
     try:
         event = kind.model_validate(fields.get("data"))
     except ValidationError as error:
@@ -32,11 +36,11 @@ def read(kind: type[Event], entry_id: str, cloud_event: Any) -> Delivery:
     return Delivery(entry_id, identity, kind.topic, cloud_event, event)
 
 
-def read_batch(kind: type[Event], body: Any) -> list[Delivery]:
+def read_batch(kind: type[Event], body: Any, *, cards: bool = True) -> list[Delivery]:
     """Read what a bulk or a single subscription posts."""
     if isinstance(body, dict) and isinstance(body.get("entries"), list):
-        return [read(kind, str(entry.get("entryId", "")), entry.get("event")) for entry in body["entries"]]
-    return [read(kind, "", body)]
+        return [read(kind, str(entry.get("entryId", "")), entry.get("event"), cards=cards) for entry in body["entries"]]
+    return [read(kind, "", body, cards=cards)]
 
 
 def _complaint(error: ValidationError) -> str:

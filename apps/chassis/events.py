@@ -27,9 +27,10 @@ class _Unheard(Event):
 
 
 class EventHandlers:
-    """The events a service listens to; each topic has exactly one handler."""
+    """The events a service listens to; each topic has exactly one handler. Without *cards*, no card number gets in."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, cards: bool = True) -> None:
+        self.cards = cards
         self.subscribers: dict[str, Subscriber] = {}
 
     def on(
@@ -94,12 +95,12 @@ def router(handlers: EventHandlers) -> APIRouter:
         """Take what the sidecar gave up on, and try it here once more before it is kept."""
         body = _decode(await request.body())
         topic = str(body.get("type")) if isinstance(body, dict) else ""
-        return await _receive(request, handlers.find(topic), body)
+        return await _receive(request, handlers, topic, body)
 
     @routes.post("/{topic}")
     async def event(topic: str, request: Request) -> Response:
         """Take a batch."""
-        return await _receive(request, handlers.find(topic), _decode(await request.body()))
+        return await _receive(request, handlers, topic, _decode(await request.body()))
 
     return routes
 
@@ -112,10 +113,11 @@ def _decode(body: bytes) -> Any:
         return body.decode(errors="replace")
 
 
-async def _receive(request: Request, subscriber: Subscriber, body: Any) -> Response:
+async def _receive(request: Request, handlers: EventHandlers, topic: str, body: Any) -> Response:
     """Answer SUCCESS for all or RETRY for all: a mixed answer makes the sidecar mistake one entry for another."""
     database: Database = request.app.state.chassis.database
-    deliveries = read_batch(subscriber.event, body)
+    subscriber = handlers.find(topic)
+    deliveries = read_batch(subscriber.event, body, cards=handlers.cards)
     try:
         await inbox.receive(database, subscriber, deliveries)
         status = "SUCCESS"

@@ -14,7 +14,7 @@ from apps.contracts.payments import (
 from apps.contracts.users import UserErased
 from apps.orders import erasing, facts
 
-handlers = EventHandlers()
+handlers = EventHandlers(cards=False)
 
 
 @handlers.on_batch(PaymentAuthorised)

@@ -4,16 +4,22 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt
 
+from apps.chassis.card_numbers import holds_card_number
 from apps.contracts.base import Money
-from apps.payments.card_numbers import refuse_card_numbers
 from apps.payments.declines import ADVICE
 from apps.payments.domain import RefundState, State
 from apps.payments.payment import Attempt, AttemptStatus, Payment, Refund
 
-Method = Annotated[
-    str, Field(min_length=3, max_length=100, pattern=r"^[A-Za-z0-9_-]+$"), AfterValidator(refuse_card_numbers)
-]
-FreeText = Annotated[str, Field(max_length=500), AfterValidator(refuse_card_numbers)]
+
+def _no_card(text: str) -> str:
+    if holds_card_number(text):
+        raise ValueError("looks like a card number; send the processor's token for the card instead")
+    return text
+
+
+Method = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[A-Za-z0-9_-]+$"), AfterValidator(_no_card)]
+"""A processor's token, or one of each that the payment may go to, joined by `-`."""
+FreeText = Annotated[str, Field(max_length=500), AfterValidator(_no_card)]
 
 
 class PayAgain(BaseModel):

@@ -14,7 +14,7 @@ from apps.contracts.orders import (
 from apps.contracts.users import UserErased
 from apps.payments import intake
 
-handlers = EventHandlers()
+handlers = EventHandlers(cards=False)
 
 
 @handlers.on_batch(OrderPlaced)
