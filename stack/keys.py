@@ -21,6 +21,7 @@ _TABLES: Final = (
     "provider_answers",
     "notices",
     "reconciliations",
+    "ledger_balances",
     "outbox",
     "dead_letters",
     "idempotent_replies",

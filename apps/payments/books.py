@@ -1,7 +1,7 @@
-"""Reading the ledger: one payment's entries, each account's balance, and whether the whole fits."""
+"""Reading the ledger: one payment's entries, those of a time, and whether the whole fits."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -28,11 +28,19 @@ _OF_DAY = Hot(
     f"SELECT {_ROW} FROM ledger l WHERE l.booked_at >= :start AND l.booked_at < :end "  # noqa: S608
     "AND (l.payment_id, l.number) > (:id, :number) ORDER BY l.payment_id, l.number LIMIT :limit"
 )
+# In no order: the index on booked_at knows ranges of pages only.
+_BOOKED_BETWEEN = Hot(
+    f"SELECT {_ROW} FROM ledger l WHERE l.booked_at >= :start AND l.booked_at < :end"  # noqa: S608
+)
 _BETWEEN = Hot(
     f"SELECT {_ROW} FROM ledger l WHERE l.payment_id > :after AND l.payment_id <= :upto "  # noqa: S608
     "ORDER BY l.payment_id, l.number"
 )
 _PAYMENTS = Hot("SELECT id, key_id, wrapped_key, sealed FROM payments WHERE id > :after ORDER BY id LIMIT :limit")
+
+
+Sums = Counter[tuple[str, str]]
+"""Balances by account and currency: above nought debits prevail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +60,40 @@ class Audit:
     fault: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What an audit adds up of the entries that were booked before a moment."""
+
+    upto: datetime
+    sums: Sums
+
+    def note(self, transactions: Sequence[Transaction], rows: Sequence[Any]) -> None:
+        """Add what belongs to it of one payment's."""
+        both = zip(transactions, rows, strict=True)
+        add_up(self.sums, (Booked(each, row.booked_at) for each, row in both if row.booked_at < self.upto))
+
+
 async def entries_of(tx: AsyncSession, payment_id: UUID) -> list[Booked]:
     """Return one payment's transactions in the order they were booked."""
     return [_booked(tx, row) for row in await _OF_PAYMENT.run(tx, id=payment_id)]
 
 
-async def balances(database: Database) -> Counter[tuple[str, str]]:
-    """Return each account's balance by currency, out of the entries themselves."""
-    sums: Counter[tuple[str, str]] = Counter()
+async def all_pages(database: Database) -> AsyncIterator[list[Booked]]:
+    """Return the whole ledger, page by page."""
     async for page in _pages(database, _AFTER, {}):
-        for booked in page:
-            for entry in booked.transaction.entries:
-                sums[entry.account, booked.transaction.currency] += entry.amount
-    return sums
+        yield page
+
+
+async def booked_between(tx: AsyncSession, start: datetime, end: datetime) -> list[Booked]:
+    """Return what was booked from *start* until before *end*."""
+    return [_booked(tx, row) for row in await _BOOKED_BETWEEN.run(tx, start=start, end=end)]
+
+
+def add_up(sums: Sums, booked: Iterable[Booked]) -> None:
+    """Add transactions to the sums of their accounts."""
+    for each in booked:
+        for entry in each.transaction.entries:
+            sums[entry.account, each.transaction.currency] += entry.amount
 
 
 async def of_day(database: Database, day: date) -> AsyncIterator[list[Booked]]:
@@ -86,9 +115,12 @@ async def _pages(database: Database, query: Hot, bounds: dict[str, Any]) -> Asyn
         after, number = rows[-1].payment_id, rows[-1].number
 
 
-async def audit(database: Database) -> Audit:
-    """Hold every entry against its seal, its neighbours and its payment's record, page by page in constant memory."""
-    after, payments, entries = _FIRST, 0, 0
+async def audit(database: Database, kept: Sums | None = None, kept_upto: datetime | None = None) -> Audit:
+    """Hold every entry against its seal, its neighbours and its payment's record, page by page in constant memory.
+
+    With *kept*, the entries booked before *kept_upto* have to come to these sums as well.
+    """
+    after, payments, entries, sums = _FIRST, 0, 0, Sums()
     while True:
         async with database.transaction() as tx:
             # records and entries as of one moment
@@ -96,13 +128,22 @@ async def audit(database: Database) -> Audit:
             page = await _PAYMENTS.run(tx, after=after, limit=_PAGE)
             upto = page[-1].id if len(page) == _PAGE else UUID(int=(1 << 128) - 1)
             rows = await _BETWEEN.run(tx, after=after, upto=upto)
-            fault = _first_fault(records.vault(tx), page, rows)
+            closed = Closed(kept_upto, sums) if kept_upto else None
+            fault = _first_fault(records.vault(tx), page, rows, closed)
             payments, entries, after = payments + len(page), entries + 2 * len(rows), upto
         if fault or len(page) < _PAGE:
-            return Audit(payments, entries, fault)
+            return Audit(payments, entries, fault or (_differing(sums, kept) if kept is not None else None))
 
 
-def _first_fault(keeper: Vault, payments: Sequence[Any], rows: Sequence[Any]) -> str | None:
+def _differing(sums: Sums, kept: Sums) -> str | None:
+    for account, code in sorted(sums.keys() | kept.keys()):
+        here, there = sums[account, code], kept[account, code]
+        if here != there:
+            return f"entries of {account} in {code} come to {here}, the balance that was kept to {there}"
+    return None
+
+
+def _first_fault(keeper: Vault, payments: Sequence[Any], rows: Sequence[Any], closed: "Closed | None") -> str | None:
     booked: dict[UUID, list[Any]] = {}
     for row in rows:
         booked.setdefault(row.payment_id, []).append(row)
@@ -116,6 +157,8 @@ def _first_fault(keeper: Vault, payments: Sequence[Any], rows: Sequence[Any]) ->
             return str(error)
         if fault := next(ledger.faults(transactions, payment), None):
             return fault
+        if closed:
+            closed.note(transactions, booked.get(id_, ()))
     return None
 
 

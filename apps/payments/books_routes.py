@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from apps.chassis.app import Here
 from apps.chassis.auth import Staff
 from apps.chassis.database import Tx
-from apps.payments import books, reconciling
+from apps.payments import balances, books, reconciling
 from apps.payments.books import Booked
 
 router = APIRouter(tags=["books"])
@@ -55,8 +55,8 @@ class Entries(BaseModel):
 
 @router.get("/ledger/accounts")
 async def accounts(_caller: Staff, here: Here) -> Accounts:
-    """Add up the whole ledger by account and currency."""
-    sums = await books.balances(here.database)
+    """Show what each account comes to, by currency."""
+    sums = await balances.now(here.database)
     rows = [Balance(account=account, currency=code, balance=sums[account, code]) for account, code in sorted(sums)]
     return Accounts(items=rows)
 

@@ -1,6 +1,6 @@
 from apps.chassis.app import Chassis
 from apps.chassis.jobs import Jobs
-from apps.payments import erasure, reconciling
+from apps.payments import balances, erasure, reconciling
 
 jobs = Jobs()
 
@@ -14,6 +14,12 @@ async def forget_persons(chassis: Chassis) -> None:
     while more:
         async with chassis.database.transaction() as tx:
             more = await erasure.forget_some(tx)
+
+
+@jobs.on("every-10s")
+async def carry_balances_on(chassis: Chassis) -> None:
+    """Keep what the accounts come to, so that nobody who asks has the whole ledger read."""
+    await balances.carry_on(chassis.database)
 
 
 @jobs.on("every-10s")

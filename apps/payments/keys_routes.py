@@ -30,6 +30,7 @@ class Rewrap(BaseModel):
         "provider_answers",
         "notices",
         "reconciliations",
+        "ledger_balances",
         "outbox",
         "dead_letters",
         "idempotent_replies",

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from apps.chassis.app import Chassis
 from apps.chassis.hot import Hot
 from apps.chassis.telemetry import log
-from apps.payments import books, reconciliation, records
+from apps.payments import balances, books, reconciliation, records
 from apps.payments.domain import PaymentError
 from apps.payments.reconciliation import Report
 
@@ -60,7 +60,9 @@ async def run_due(chassis: Chassis) -> None:
 
 async def verify(chassis: Chassis) -> books.Audit:
     """Audit the ledger and say so where it does not fit."""
-    audit = await books.audit(chassis.database)
+    async with chassis.database.transaction() as tx:
+        kept = await balances.newest(tx)
+    audit = await books.audit(chassis.database, kept.sums, kept.upto)
     if audit.fault:
         log.error("ledger_fault_found", fault=audit.fault, remedy="compare with the processor, correct by an entry")
     else:

@@ -83,6 +83,7 @@ TABLES: Final[dict[str, _Columns | _Blobs]] = {
     "ledger": _Columns("ledger", "payment_id", "':' || number"),
     "provider_answers": _Blobs("provider_answers", "sealed"),
     "notices": _Blobs("notices", "sealed", "key"),
+    "ledger_balances": _Blobs("ledger_balances", "sealed", "upto", "bigint", "0"),
     "reconciliations": _Blobs("reconciliations", "sealed", "day", "date", "0001-01-01"),
     "outbox": _Blobs("outbox", "envelope"),
     "dead_letters": _Blobs("dead_letters", "envelope"),

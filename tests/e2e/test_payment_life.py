@@ -1,6 +1,8 @@
 """A payment's life through the edge: held, taken, let go, given back, confirmed by its customer, and accounted for."""
 
 import asyncio
+import hmac
+import json
 import re
 import urllib.parse
 import urllib.request
@@ -10,28 +12,40 @@ from uuid import uuid4
 
 import pytest
 
+from stack.stand_ins.card_processor_2.cards import token
 from tests.support.shop import ADDRESS, Answer, Customer, Shop, until
 
 HELD = "CHF"
 """Money of this currency is only held at first, as long as these tests run."""
+SECOND = "SEK"
+"""Money of this currency is taken by the second processor."""
+EITHER = "NOK"
+"""Money of this currency is taken by the first processor, or by the second where the first cannot."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def held_first(system: Any) -> Any:
-    """Route one currency of these tests' own by hand while the system runs."""
+    """Route currencies of these tests' own by hand while the system runs."""
     file = system.root / "payments-routes.toml"
-    file.write_text(f'[[route]]\nprovider = "stripe"\ncurrencies = ["{HELD}"]\ncapture = "manual"\n')
+    ways = [("stripe", HELD, "manual"), ("checkout-com", SECOND, "automatic")]
+    ways += [("stripe", EITHER, "automatic"), ("checkout-com", EITHER, "automatic")]
+    route = '[[route]]\nprovider = "{}"\ncurrencies = ["{}"]\ncapture = "{}"\n'
+    file.write_text("".join(route.format(*way) for way in ways))
     yield
     file.unlink()
 
 
-@pytest.fixture
-async def francs(shop: Shop) -> str:
-    sku = f"held-{uuid4().hex[:8]}"
-    product = {"name": "Clock", "price": {"amount": 5000, "currency": HELD}, "stock": None, "active": True}
+async def _product(shop: Shop, currency: str) -> str:
+    sku = f"clock-{uuid4().hex[:8]}"
+    product = {"name": "Clock", "price": {"amount": 5000, "currency": currency}, "stock": None, "active": True}
     done = await shop.call("orders", "PUT", f"/products/{sku}", product, token=shop.operator_token("staff"))
     assert done.status in (200, 201), done.text
     return sku
+
+
+@pytest.fixture
+async def francs(shop: Shop) -> str:
+    return await _product(shop, HELD)
 
 
 async def _order(shop: Shop, customer: Customer, sku: str, method: str = "pm_card_visa") -> str:
@@ -142,6 +156,67 @@ async def test_whoever_refuses_at_the_bank_may_pay_again(shop: Shop, customer: C
     paid = await _payment(shop, customer, order_id, status="succeeded")
     assert [each["method"]["last4"] for each in paid["attempts"]][-1] == "4444"
     await shop.wait_order(customer, order_id, status="paid")
+
+
+@pytest.fixture
+async def told_by_the_second(system: Any) -> Any:
+    """Have the second processor tell payments, through the edge, what happens to its payments."""
+    url = system.invoke_url("payments", "/webhooks/checkout-com")
+    wanted = {"name": "shop", "actions": [{"type": "webhook", "url": url}]}
+    key = {"Authorization": f"Bearer {system.secret('card-processor-2-key')}"}
+    ask = system.stand_in
+    made = await asyncio.to_thread(ask, "card-processor-2", "/workflows", "POST", wanted, key)
+    yield url
+    await asyncio.to_thread(ask, "card-processor-2", f"/workflows/{made['id']}", "DELETE", None, key)
+
+
+@pytest.mark.usefixtures("told_by_the_second")
+async def test_a_routed_currency_is_taken_and_given_back_by_the_second_processor(
+    shop: Shop, customer: Customer
+) -> None:
+    sku, both = await _product(shop, SECOND), f"pm_card_visa-{token('mastercard')}"
+
+    async def routed() -> Any:
+        order_id = await _order(shop, customer, sku, both)
+        paid = await _payment(shop, customer, order_id, status="succeeded")
+        return paid if paid["attempts"][0]["method"]["last4"] == "4444" else None
+
+    # the file of routes is read again within a second
+    paid = await until(routed, "an order that the second processor took", every_s=0.5)
+    reference = f"{paid['id']}-charge-1"
+    found = await asyncio.to_thread(shop.system.second_processor, f"/payments?reference={reference}")
+    assert [(each["status"], each["amount"], each["currency"]) for each in found["data"]] == [
+        ("Captured", 5000, SECOND)
+    ]
+    assert (await _ask(shop, f"/payments/{paid['id']}/refunds", {"amount": 1200})).status == 202
+    await _payment(shop, customer, paid["order_id"], refunded={"amount": 1200, "currency": SECOND})
+    secret = shop.system.secret("card-processor-2-webhook-secret").partition(",")[0].encode()
+    unheard = json.dumps({"id": f"evt_{uuid4().hex}", "type": "dispute_won", "data": {"id": "dsp_1"}}).encode()
+    signed = {"cko-signature": hmac.digest(secret, unheard, "sha256").hex()}
+    answers = [
+        (await shop.call("payments", "POST", "/webhooks/checkout-com", body, headers=signed)).status
+        for body in (unheard, unheard, unheard + b" ")
+    ]
+    assert answers == [200, 200, 400], "an unknown kind is kept, twice the same is heard once, a forged one is refused"
+
+
+@pytest.mark.usefixtures("told_by_the_second")
+async def test_what_the_first_processor_cannot_do_the_second_does_and_the_order_is_charged_once(
+    shop: Shop, customer: Customer
+) -> None:
+    method = f"pm_card_chargeDeclinedProcessingError-{token('visa')}"
+    order_id = await _order(shop, customer, await _product(shop, EITHER), method)
+    paid = await _payment(shop, customer, order_id, status="succeeded")
+    assert [(each["status"], each["decline_code"]) for each in paid["attempts"]] == [
+        ("declined", "try_again"),
+        ("captured", None),
+    ]
+    assert paid["captured"]["amount"] == 5000
+    await shop.wait_order(customer, order_id, status="paid")
+    refused = f"pm_card_chargeDeclinedInsufficientFunds-{token('visa')}"
+    order_id = await _order(shop, customer, await _product(shop, EITHER), refused)
+    said = await _payment(shop, customer, order_id, status="requires_payment_method")
+    assert [each["decline_code"] for each in said["attempts"]] == ["insufficient_funds"], "the bank's no stays a no"
 
 
 async def test_the_day_agrees_with_the_processor_and_the_books_balance(
