@@ -23,6 +23,8 @@ from apps.payments.provider import (
 from tests.unit.payments.conftest import speaking
 from tests.unit.payments.counters import Counter, decided, named, until
 
+pytestmark = pytest.mark.enable_socket
+
 
 async def test_a_charge_takes_the_money_once_however_often_it_is_made(counter: Counter) -> None:
     charge = counter.charge(amount=4321)

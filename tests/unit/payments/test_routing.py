@@ -61,3 +61,36 @@ def test_a_wrong_file_is_named_and_what_was_in_force_stays(routing: Callable[[st
     with pytest.raises(MisconfiguredError, match=r"routes\.toml"):
         routing(wrong)
     assert made.choose("EUR", uuid4(), BOTH, NONE).provider == "checkout-com"
+
+
+def test_a_processor_is_not_asked_for_what_it_has_no_token_of(routing: Callable[[str], Routing]) -> None:
+    made = routing('[[route]]\nprovider = "checkout-com"\n[[route]]\nprovider = "stripe"')
+    assert made.choose("EUR", uuid4(), "pm_card_visa", NONE) == Terms("stripe")
+    assert made.choose("EUR", uuid4(), BOTH, NONE) == Terms("checkout-com")
+    failed = frozenset({"checkout-com"})
+    assert made.choose("EUR", uuid4(), CHECKOUT, failed).provider == "checkout-com", "there is no other way"
+
+
+def test_without_routes_a_token_goes_to_the_one_that_made_it(tmp_path: Path) -> None:
+    made = Routing(tmp_path / "none.toml", "automatic", ("stripe", "checkout-com"))
+    assert made.choose("EUR", uuid4(), CHECKOUT, NONE) == Terms("checkout-com")
+    assert made.choose("EUR", uuid4(), "anything at all", NONE) == Terms("stripe")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ('provider = "stripe"\nshare = 2', "route.0.share: Input should be less than or equal to 1"),
+        ('provider = "stripe"\ncurrencies = ["eur"]', "route.0.currencies.0: String should match pattern"),
+        ('provider = "stripe"\ncapture = "later"', "route.0.capture: Input should be 'automatic' or 'manual'"),
+        ('provder = "stripe"', "route.0.provider: Field required"),
+        ('provider = "paypal"', "no provider paypal; there are stripe, checkout-com"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_with_its_field(
+    routing: Callable[[str], Routing], wrong: str, said: str
+) -> None:
+    with pytest.raises(MisconfiguredError) as refused:
+        routing(f"[[route]]\n{wrong}")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)

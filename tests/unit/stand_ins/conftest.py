@@ -57,6 +57,14 @@ def processor(processor_process: StandIn) -> StandIn:
     return processor_process
 
 
+@pytest.fixture(scope="session")
+def second_processor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    folder = tmp_path_factory.mktemp("card-processor-2")
+    secrets = {"CARD_PROCESSOR_2_KEY": "sk_sbox_tests", "CARD_PROCESSOR_2_WEBHOOK_SECRET": "a key of tests"}
+    with running("card_processor_2", folder, **secrets) as one:
+        yield one
+
+
 @pytest.fixture
 def shop(processor: StandIn) -> stripe.StripeClient:
     """The official SDK, without retries of its own."""
