@@ -5,10 +5,11 @@ import signal
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import yaml
 
-from stack import loaded, moving, operating, ports, records, replay, resources, secrets_file, supervisor
+from stack import loaded, moving, operating, ports, records, replay, resources, runtime, secrets_file, supervisor
 from stack.errors import StackError
 from stack.home import Home
 from stack.keeper import STOP_DEADLINE_S
@@ -21,10 +22,11 @@ from stack.servers.server import MissingServerError, Server
 from stack.startup import await_ready
 from stack.supervisor import Supervisor
 
-TAKEN_UP_S = 60.0
+TAKEN_UP_S = 120.0
 # A sidecar lets go of a component in a second or two. An installed daprd that does not may hang for good: its batching
-# forgets what arrives as a subscription ends, and the broker's component does not close before that is answered.
-LET_GO_S = 5.0
+# forgets what arrives as a subscription ends, and the broker's component does not close before that is answered. Ours
+# comes to an end with everything, if a busy machine lets it.
+LET_GO_S, OURS_LETS_GO_S = 5.0, 30.0
 POLL_S = 0.1
 # What the broker that is left had not handed out yet is younger than this, unless a service is further behind.
 HELD = timedelta(seconds=30)
@@ -144,7 +146,9 @@ def _await_taken_up(home: Home, variant: Variant, progress: Progress) -> None:
     """Wait for each sidecar to name the new type: it does so once its subscriptions have moved as well."""
     scopes: list[str] = yaml.safe_load(variant.path.read_text())["scopes"]
     waiting = [it for it in loaded.that_tell(load_all(home)) if it.env["APP_ID"] in scopes]
-    limit, patience = time.monotonic() + TAKEN_UP_S, time.monotonic() + LET_GO_S
+    ours = all(runtime.is_ours(Path(it.argv[0])) for it in waiting)
+    limit = time.monotonic() + TAKEN_UP_S
+    patience = time.monotonic() + (OURS_LETS_GO_S if ours else LET_GO_S)
     while True:
         in_use = {it.name: loaded.types(it).get(variant.role) for it in waiting}
         waiting = [it for it in waiting if in_use[it.name] != variant.type]
