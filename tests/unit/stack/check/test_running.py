@@ -77,7 +77,7 @@ def test_a_start_refuses_what_no_sidecar_could_use_and_only_tells_of_the_rest(se
     (warned,) = running.refuse_unusable(seeded)
     assert "would have no policy email-sent" in str(warned)
     path = edit(seeded, "pubsub.yaml", 'value: "256"', 'value: "many"')
-    with pytest.raises(StackError, match=rf"^{path}:20: concurrency is 'many'; write a number$"):
+    with pytest.raises(StackError, match=rf"^{path}:22: concurrency is 'many'; write a number$"):
         running.refuse_unusable(seeded)
 
 
