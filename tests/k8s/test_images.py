@@ -131,3 +131,31 @@ def test_an_image_runs_as_nobody_in_particular_and_is_asked_how_it_is(service: s
     assert "\nUSER 10001:10001\n" in body
     assert "\nHEALTHCHECK " in body
     assert f'CMD ["python", "-m", "apps.chassis.serve", "{service}"]' in DOCKERFILE
+
+
+@pytest.fixture(scope="module")
+def engine() -> str:
+    """The command of a container engine that answers."""
+    for command in ("docker", "podman"):
+        if shutil.which(command):
+            asked = subprocess.run([command, "info"], capture_output=True, text=True, check=False, timeout=60)
+            if asked.returncode == 0:
+                return command
+    pytest.skip("not run: no container engine answers on this machine; start Docker or Podman")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.timeout(1800)
+def test_an_image_is_built_and_starts_on_a_file_system_that_it_cannot_write(engine: str, service: str) -> None:
+    name = f"sidecart-test/{service}"
+    built = subprocess.run(
+        [engine, "build", "--target", service, "--tag", name, "."],
+        cwd=CHECKOUT, env={**os.environ, "DOCKER_BUILDKIT": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr[-4000:]
+    env = ["--env", "APP_PORT=8000", "--env", "APP_API_TOKEN=a-token-for-tests-only"]
+    done = subprocess.run(
+        [engine, "run", "--rm", "--read-only", "--network=none", *env, name, "python", "-P", "-c", START, service],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1:] == ['200 {"status":"alive"}'], done.stdout + done.stderr

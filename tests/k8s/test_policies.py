@@ -84,6 +84,17 @@ def test_every_service_is_probed_and_leaves_time_to_drain(documents: Documents) 
         assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
+def test_traces_begin_at_the_edge_alone(rendered: dict[str, Documents]) -> None:
+    configurations = {
+        each["metadata"]["name"]: each["spec"]["tracing"] for each in of_kind(rendered["production"], "Configuration")
+    }
+    assert configurations.pop("edge")["samplingRate"] == "0.1"
+    services = {name: configurations[name] for name in SERVICES}
+    # at nought a sidecar would pass no trace on
+    assert {0 < float(told["samplingRate"]) < 1e-6 for told in services.values()} == {True}
+    assert {told["otel"]["endpointAddress"] for told in services.values()} == {"otel-collector:4318"}
+
+
 def test_nothing_passes_that_no_policy_names(documents: Documents) -> None:
     policies = {each["metadata"]["name"]: each["spec"] for each in of_kind(documents, "NetworkPolicy")}
     assert policies["deny-by-default"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -112,6 +123,17 @@ def test_every_secret_that_is_named_is_fetched(rendered: dict[str, Documents]) -
         sources = [entry.get("valueFrom", {}).get("secretKeyRef") for entry in container.get("env", [])]
         needed |= {source["name"] for source in sources if source}
     assert needed <= fetched, needed - fetched
+
+
+def test_orders_is_told_of_the_replicas_where_there_are_any(rendered: dict[str, Documents]) -> None:
+    named = {
+        overlay: {
+            entry["name"] for _, container in containers(documents) for entry in container.get("env", [])
+        } & {"ORDERS_DATABASE_REPLICA_URL"}
+        for overlay, documents in rendered.items()
+    }  # fmt: skip
+    assert named["production"]
+    assert not named["development"]
 
 
 def test_a_sidecar_may_read_what_its_files_name_and_nothing_else(documents: Documents) -> None:
