@@ -1,4 +1,4 @@
-"""What alerts and dashboards ask for is there to be had from the processes that run."""
+"""What alerts and dashboards ask for is told by the processes that run: a name that nobody tells would stay silent."""
 
 import asyncio
 import re

@@ -84,9 +84,9 @@ async def test_a_cancelled_order_is_given_back_within_the_trace_of_its_cancellin
 
     async def refunded() -> Trace | None:
         found = await asyncio.to_thread(collector.trace, trace)
-        return found if found.find("payments", "card-processor/v1/refunds") else None
+        return found if found.find("payments", "card-processor/v1/refunds") and not found.strays(span) else None
 
-    found = await until(refunded, "the refund's span", 60, every_s=0.2)
+    found = await until(refunded, "the refund's span, and all that it hangs from", 60, every_s=0.2)
     [refund] = found.find("payments", "card-processor/v1/refunds")
     assert found.way(refund) == WAY[:3]
 
