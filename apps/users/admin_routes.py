@@ -24,11 +24,13 @@ from apps.users.admin_schemas import (
 from apps.users.domain import Status
 from apps.users.origin import From
 from apps.users.routes import LAST, NO_STORE, Here, Limit
+from apps.users.tables import AuditEvent
 
 router = APIRouter(tags=["administration"])
 
 _Beginning = Annotated[str, Query(min_length=1, max_length=254, pattern=r"^[^\x00]*$")]
 _Cursor = Annotated[str, Query(max_length=2_000)]
+_Action = Annotated[str, Query(pattern="^[a-z_]{1,64}$")]
 
 
 @router.get("/users")
@@ -77,7 +79,20 @@ async def unlock_user(user_id: UUID, caller: Admin, tx: Tx, origin: From) -> Use
 async def list_audit(user_id: UUID, caller: Admin, tx: Tx, limit: Limit = 50, cursor: UUID = LAST) -> AuditPage:
     """List what happened to an account, newest first; also to one that is erased."""
     await store.must_be_signed_in(tx, caller)
-    items = [AuditView.model_validate(each) for each in await audit.list_by_user(tx, user_id, cursor, limit)]
+    return _trail(await audit.list_by_user(tx, user_id, cursor, limit), limit)
+
+
+@router.get("/audit")
+async def list_trail(
+    caller: Admin, tx: Tx, action: _Action | None = None, limit: Limit = 50, cursor: UUID = LAST
+) -> AuditPage:
+    """List what happened to anybody and to anything, newest first: signing keys and clients belong to no account."""
+    await store.must_be_signed_in(tx, caller)
+    return _trail(await audit.list_newest(tx, action, cursor, limit), limit)
+
+
+def _trail(found: list[AuditEvent], limit: int) -> AuditPage:
+    items = [AuditView.model_validate(each) for each in found]
     return AuditPage(items=items, next=items[-1].id if len(items) == limit else None)
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from apps.chassis.auth import Role
 from apps.users.domain import SCOPES
 from apps.users.fields import PersonName
+from apps.users.schemas import AccountView
 
 _KNOWN: Final = sorted({scope for scopes in SCOPES.values() for scope in scopes})
 
@@ -22,21 +23,10 @@ def _known(scope: str) -> str:
 Scope = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": [*_KNOWN]})]
 
 
-class UserView(BaseModel):
+class UserView(AccountView):
     """An account as support and administrators see it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    email: str
-    email_verified: bool
-    name: str | None
-    phone: str | None
-    locale: str
-    timezone: str
-    roles: list[str]
     status: str
-    created_at: datetime
 
 
 class UserPage(BaseModel):
@@ -53,12 +43,13 @@ class RolesForm(BaseModel):
 
 
 class AuditView(BaseModel):
-    """Something that happened to an account."""
+    """Something that happened to an account, or to what belongs to none."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     at: datetime
+    user_id: UUID | None
     action: str
     outcome: str
     actor: str

@@ -30,6 +30,8 @@ async def _prepare(chassis: Chassis) -> Means:
     async with chassis.database.transaction() as tx:
         signer = await open_signer(tx, sealer, settings.token_issuer)
     means = Means(settings, chassis.database, Passwords(settings.password_workers), signer, sealer)
+    # the system may have been off for months
+    await means.months.see_to(chassis.database, settings.audit_retention)
     await first_admin.ensure(means, chassis.sidecar)
     return means
 

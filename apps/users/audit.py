@@ -1,13 +1,15 @@
 """What happened to accounts, kept apart from logs: who did what, when, from where, and how it ended."""
 
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from apps.chassis.auth import Principal
+from apps.chassis.database import Database
 from apps.users.origin import Origin
 from apps.users.tables import AuditEvent
 
@@ -15,6 +17,9 @@ DONE: Final = "done"
 REFUSED: Final = "refused"
 ANYONE: Final = "anyone"
 OPERATOR: Final = "operator"
+_MONTHS_AHEAD: Final = 3
+_ENSURE_MONTHS = text("SELECT ensure_audit_months(:ahead)")
+_DROP_MONTHS = text("SELECT drop_audit_months(:age)")
 
 
 def actor(caller: Principal) -> str:
@@ -53,7 +58,33 @@ async def list_by_user(tx: AsyncSession, user_id: UUID, before: UUID, limit: int
     return list(await tx.scalars(mine.order_by(AuditEvent.id.desc()).limit(limit)))
 
 
+async def list_newest(tx: AsyncSession, action: str | None, before: UUID, limit: int) -> list[AuditEvent]:
+    """Return a page of all that happened, newest first: also what belongs to no account, such as keys and clients."""
+    page = select(AuditEvent).where(AuditEvent.id < before)
+    if action:
+        page = page.where(AuditEvent.action == action)
+    return list(await tx.scalars(page.order_by(AuditEvent.id.desc()).limit(limit)))
+
+
 async def forget_person(tx: AsyncSession, user_id: UUID) -> None:
     """Keep what happened without whom it happened to: an id that leads nowhere any more is all that is left."""
     mine = update(AuditEvent).where(AuditEvent.user_id == user_id)
     await tx.execute(mine.values(address=None, agent=None, detail={}))
+
+
+class Months:
+    """The trail's partitions: those to come are made ahead, those kept long enough go whole."""
+
+    def __init__(self) -> None:
+        self._seen_to_on: date | None = None
+
+    async def see_to(self, database: Database, retention: timedelta) -> None:
+        """Make and drop what is due, once a day; any replica may."""
+        today = datetime.now(UTC).date()
+        if self._seen_to_on == today:
+            return
+        async with database.transaction() as tx:
+            await tx.execute(_ENSURE_MONTHS, {"ahead": _MONTHS_AHEAD})
+        async with database.transaction() as tx:
+            await tx.execute(_DROP_MONTHS, {"age": retention})
+        self._seen_to_on = today

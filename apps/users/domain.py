@@ -12,6 +12,8 @@ SCOPES: Final = {
 }
 EVERY_SCOPE: Final = tuple(scope for scopes in SCOPES.values() for scope in scopes)
 _SECRET_BYTES = 32
+_SHOP_WORDS: Final = frozenset({"sidecart", "sidecartadmin", "sidecartstaff", "sidecartsupport", "sidecartcustomer"})
+"""What everybody who is to guess a password here tries first; see docs/identity.md."""
 
 
 class Purpose(StrEnum):
@@ -80,11 +82,11 @@ class PasswordWrongError(Exception):
 
 
 class PasswordTooCommonError(Exception):
-    """Whoever guesses passwords tries this one early."""
+    """Whoever guesses this person's password tries this one early."""
 
     def __init__(self, field: str) -> None:
         super().__init__("Some fields are not valid.")
-        detail = "is among the passwords that are guessed first, or is your own address; choose another"
+        detail = "is a word of this shop, or your own name or address, with little around it; choose another"
         self.pointers = [{"pointer": f"#/{field}", "detail": detail}]
 
 
@@ -132,6 +134,20 @@ def roles_within(scopes: Iterable[str]) -> list[str]:
     """Return the roles that a machine client plays: those beyond a customer's whose scopes it holds."""
     held = set(scopes)
     return [role for role, needed in SCOPES.items() if role != "customer" and held.issuperset(needed)]
+
+
+def refuse_own_words(field: str, password: str, email: str, name: str | None) -> None:
+    """Raise PasswordTooCommonError where *password* is a word of the shop or its owner's, whatever stands around it."""
+    local, _, host = email.lower().partition("@")
+    about = {email.lower(), local, host, host.partition(".")[0], *(name or "").lower().split()}
+    words = _SHOP_WORDS | {_letters(word) for word in {*about, (name or "").lower()}} - {""}
+    if _letters(password.lower()) in words:
+        raise PasswordTooCommonError(field)
+
+
+def _letters(text: str) -> str:
+    """Return the letters alone: digits and signs are what people put around a word."""
+    return "".join(letter for letter in text if letter.isalpha())
 
 
 def digest(secret: bytes) -> bytes:

@@ -34,7 +34,7 @@ def _uncommon(password: SecretStr) -> SecretStr:
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=128), AfterValidator(_uncommon)]
 PersonName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^\P{Cc}*$")
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
 ]
 Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164: + and digits")]
 Locale = Annotated[

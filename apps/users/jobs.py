@@ -27,16 +27,21 @@ async def keep_keys(chassis: Chassis) -> None:
 
 
 @jobs.on("every-10s")
+async def keep_trail(chassis: Chassis) -> None:
+    """See to the months of the audit trail, on each day's first tick."""
+    means: Means = chassis.extra
+    await means.months.see_to(chassis.database, means.settings.audit_retention)
+
+
+@jobs.on("every-10s")
 async def tidy(chassis: Chassis) -> None:
     """Delete what has expired, a batch of each kind at a time."""
-    means: Means = chassis.extra
     for table, column, age in (
         ("sessions", "expires_at", timedelta()),
         ("one_time_tokens", "expires_at", timedelta()),
         ("email_changes", "expires_at", timedelta()),
         # by then every failure it counted is forgotten
         ("throttles", "last_at", _WHOLE_DAY),
-        ("audit_events", "at", means.settings.audit_retention),
     ):
         async with chassis.database.transaction() as tx:
             await tx.execute(text(_TIDY.format(table=table, column=column)), {"age": age, "batch": _BATCH})

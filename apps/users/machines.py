@@ -67,19 +67,36 @@ async def revoke(tx: AsyncSession, caller: Principal, client_id: UUID, origin: O
     await audit.record(tx, "client_revoked", None, audit.actor(caller), origin, client=str(client_id))
 
 
-async def grant(tx: AsyncSession, means: Means, request: TokenRequest, origin: Origin) -> Granted:
+async def grant(means: Means, request: TokenRequest, origin: Origin) -> Granted:
     """Return an access token for a client that knows its secret, with the scopes it may have and asked for."""
-    client = await _authenticated(tx, request)
+    async with means.database.transaction() as tx:
+        client = await _authenticated(tx, request)
+        error = _error(client, request)
+        said: dict[str, Any] = {"client": str(request.client_id)}
+        by = f"client:{client.id}" if client else audit.ANYONE
+        if error is None:
+            wanted = sorted(request.scopes or (client.scopes if client else ()))
+            said["scope"] = " ".join(wanted)
+            await audit.record(tx, "client_token_issued", None, by, origin, **said)
+            return _granted(means, request.client_id, wanted)
+        said["error"] = error.error
+        await audit.record(tx, "client_token_issued", None, by, origin, outcome=audit.REFUSED, **said)
+    # raised only here: within the transaction it would undo what is kept of the try
+    raise error
+
+
+def _error(client: MachineClient | None, request: TokenRequest) -> OAuthError | None:
     if client is None:
-        raise OAuthError("invalid_client", "The client or its secret is not known here.")
-    wanted = request.scopes or client.scopes
-    if not set(wanted) <= set(client.scopes):
-        raise OAuthError("invalid_scope", f"This client may have: {' '.join(client.scopes)}.")
-    ttl, roles = means.settings.access_ttl, domain.roles_within(wanted)
-    scope = " ".join(sorted(wanted))
-    token = means.signer.issue(client.id, roles, ttl, email_verified=False, client_scope=scope)
-    said = {"client": str(client.id), "scope": scope}
-    await audit.record(tx, "client_token_issued", None, f"client:{client.id}", origin, **said)
+        return OAuthError("invalid_client", "The client or its secret is not known here.")
+    if not set(request.scopes) <= set(client.scopes):
+        return OAuthError("invalid_scope", f"This client may have: {' '.join(client.scopes)}.")
+    return None
+
+
+def _granted(means: Means, client_id: UUID, wanted: list[str]) -> Granted:
+    ttl, scope = means.settings.access_ttl, " ".join(wanted)
+    roles = domain.roles_within(wanted)
+    token = means.signer.issue(client_id, roles, ttl, email_verified=False, client_scope=scope)
     return Granted(access_token=token, expires_in=int(ttl.total_seconds()), scope=scope)
 
 

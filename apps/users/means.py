@@ -1,6 +1,7 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apps.chassis.database import Database
+from apps.users.audit import Months
 from apps.users.keys import Signer
 from apps.users.passwords import Passwords
 from apps.users.sealing import Sealer
@@ -16,3 +17,4 @@ class Means:
     passwords: Passwords
     signer: Signer
     sealer: Sealer
+    months: Months = field(default_factory=Months)

@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from apps.chassis.auth import Principal
-from apps.users import audit, facts, pacing, reauthentication, session_store, store, throttling
+from apps.users import audit, domain, facts, pacing, reauthentication, session_store, store, throttling
 from apps.users.domain import OneTimeTokenRefusedError, PasswordWrongError, Purpose
 from apps.users.means import Means
 from apps.users.origin import Origin
@@ -19,6 +19,7 @@ async def change(means: Means, caller: Principal, form: PasswordChangeForm, orig
         user = await store.lock_user(tx, caller.id)
         if user.password_hash != checked:  # changed while we verified the earlier one
             raise PasswordWrongError
+        domain.refuse_own_words("new_password", form.new_password.get_secret_value(), user.email, user.name)
         user.password_hash = fresh
         await session_store.end_all(tx, user.id, but=caller.session_id)
         await store.forget_tokens(tx, user.id, Purpose.RESET_PASSWORD)
@@ -52,6 +53,8 @@ async def reset(means: Means, token: str, password: SecretStr, origin: Origin) -
         user = await store.lock_user(tx, proof.user_id)
         if user.email != proof.email:
             raise OneTimeTokenRefusedError
+        # which gives the token back: it may be tried again with another password
+        domain.refuse_own_words("new_password", password.get_secret_value(), user.email, user.name)
         user.password_hash, user.email_verified = fresh, True
         await session_store.end_all(tx, user.id)
         facts.alert(tx, user, "password_reset")

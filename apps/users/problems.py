@@ -8,6 +8,7 @@ from apps.users.domain import (
     LastAdministratorError,
     OneTimeTokenRefusedError,
     OperatorTokensOffError,
+    PasswordTooCommonError,
     PasswordWrongError,
     RefreshRefusedError,
     SecondFactorOnError,
@@ -31,6 +32,7 @@ PROBLEMS: Final[dict[type[Exception], Problem]] = {
     SecondFactorOnError: Problem(409, "second-factor-on"),
     LastAdministratorError: Problem(409, "last-administrator"),
     OneTimeTokenRefusedError: Problem(410, "link-not-valid"),
+    PasswordTooCommonError: Problem(422, "invalid-content"),
     ThrottledError: Problem(429, "too-many-tries"),
     OverloadedError: Problem(503, "temporarily-unavailable", {"Retry-After": "1"}),
 }

@@ -13,6 +13,7 @@ from apps.users.means import Means
 from apps.users.origin import From
 from apps.users.schemas import (
     Accepted,
+    AddressForm,
     CodeForm,
     Credentials,
     EmailChangeForm,
@@ -25,7 +26,6 @@ from apps.users.schemas import (
     RefreshForm,
     Registration,
     ResetConfirmation,
-    ResetForm,
     SecondFactorSecret,
     SessionPage,
     SessionView,
@@ -58,6 +58,13 @@ async def register(form: Registration, means: Here, origin: From) -> Accepted:
 async def verify_email(form: EmailProof, tx: Tx, origin: From) -> None:
     """Prove an address with the token that was mailed to it; a change of address takes the tokens of both."""
     await use_cases.verify_email(tx, form.token.get_secret_value(), origin)
+
+
+@router.post("/users/verify-email/requests", status_code=202, dependencies=[public])
+async def request_verification(form: AddressForm, means: Here, origin: From) -> Accepted:
+    """Ask for another mail that proves an address, where the first went astray; the answer is always the same."""
+    await use_cases.request_verification(means, form.email, origin)
+    return Accepted()
 
 
 @router.post("/sessions", status_code=201, dependencies=[public], responses=may(401))
@@ -164,7 +171,7 @@ async def remove_totp(caller: Caller, means: Here, tx: Tx, origin: From) -> None
 
 
 @router.post("/password-resets", status_code=202, dependencies=[public])
-async def request_reset(form: ResetForm, means: Here, origin: From) -> Accepted:
+async def request_reset(form: AddressForm, means: Here, origin: From) -> Accepted:
     """Ask for a link by which a forgotten password is replaced; the answer is always the same."""
     await password_change.request_reset(means, form.email, origin)
     return Accepted()

@@ -100,8 +100,8 @@ class PasswordChangeForm(BaseModel):
     new_password: NewPassword
 
 
-class ResetForm(BaseModel):
-    """Whose password is forgotten."""
+class AddressForm(BaseModel):
+    """Who wants a mail: with a link to reset a password, or to verify the address once more."""
 
     email: Email
 
@@ -157,8 +157,8 @@ class ProfileChange(BaseModel):
         return self
 
 
-class ProfileView(BaseModel):
-    """An account as its owner sees it."""
+class AccountView(BaseModel):
+    """What everybody who may see an account sees of it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -170,8 +170,13 @@ class ProfileView(BaseModel):
     locale: str
     timezone: str
     roles: list[str]
-    totp_enabled: bool = False
     created_at: datetime
+
+
+class ProfileView(AccountView):
+    """An account as its owner sees it."""
+
+    totp_enabled: bool = False
 
 
 class ContactView(BaseModel):

@@ -37,14 +37,16 @@ async def confirm(means: Means, caller: Principal, otp: str, origin: Origin) -> 
         if factor and factor.confirmed_at:
             raise SecondFactorOnError
         step = _step(means, user, factor, otp) if factor else None
-        if step is None or not await store.use_step(tx, user.id, step, confirm=True):
-            raise CodeRefusedError
-        codes = totp.new_recovery_codes()
-        await store.replace_recovery_codes(tx, user.id, [_hash(code) for code in codes])
-        await throttling.forget(tx, key)
-        facts.alert(tx, user, "totp_enabled")
-        await audit.record(tx, "totp_enabled", user.id, audit.actor(caller), origin)
-    return codes
+        if step is not None and await store.use_step(tx, user.id, step, confirm=True):
+            codes = totp.new_recovery_codes()
+            await store.replace_recovery_codes(tx, user.id, [_hash(code) for code in codes])
+            await throttling.forget(tx, key)
+            facts.alert(tx, user, "totp_enabled")
+            await audit.record(tx, "totp_enabled", user.id, audit.actor(caller), origin)
+            return codes
+        await audit.record(tx, "totp_enabled", user.id, audit.actor(caller), origin, outcome=audit.REFUSED)
+    # raised only here: within the transaction it would undo what is kept of the try
+    raise CodeRefusedError
 
 
 async def remove(tx: AsyncSession, means: Means, caller: Principal, origin: Origin) -> None:

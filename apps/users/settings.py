@@ -39,6 +39,7 @@ class UsersSettings(ServiceSettings):
     secrets_overlap: timedelta = timedelta(hours=24)
     """How long a machine client's earlier secret still works beside a new one."""
     audit_retention: timedelta = timedelta(days=400)
+    """How long the audit trail is kept at least; it goes by whole months, and no month younger than 90 days."""
     first_admin_email: str = "admin@sidecart.test"
     """Who is made administrator where there is none; the password is the secret `users-first-admin-password`."""
     operator_tokens: bool = False

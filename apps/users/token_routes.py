@@ -45,8 +45,7 @@ async def token(request: Request, means: Here, response: Response, origin: From)
     try:
         headers = request.headers
         asked = oauth.read(await request.body(), headers.get("content-type", ""), headers.get("authorization"))
-        async with means.database.transaction() as tx:
-            return await machines.grant(tx, means, asked, origin)
+        return await machines.grant(means, asked, origin)
     except OAuthError as error:
         return oauth.tell(error, request.url.path)
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from apps.chassis.auth import Principal
-from apps.users import audit, email_change, facts, pacing, store, throttling
+from apps.users import audit, domain, email_change, facts, pacing, store, throttling
 from apps.users.domain import OneTimeTokenRefusedError, OperatorTokensOffError, Purpose
 from apps.users.means import Means
 from apps.users.origin import Origin
@@ -19,6 +19,7 @@ _PROOFS = (Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL_OLD, Purpose.CHANGE_EMAIL_
 
 async def register(means: Means, form: Registration, origin: Origin) -> None:
     """Open an account and ask for proof of its address; the owner of a known address is told, and nobody else."""
+    domain.refuse_own_words("password", form.password.get_secret_value(), form.email, form.name)
     async with pacing.evenly(means.settings.even_answers):
         # hashed also where the address is known, so that both take as long; and outside the transaction
         password_hash = await means.passwords.hash(form.password.get_secret_value())
@@ -48,6 +49,20 @@ async def _warn_owner(tx: AsyncSession, email: str, origin: Origin) -> None:
     if owner and await throttling.admits(tx, throttling.mail(email)):
         facts.alert(tx, owner, "registration_attempted")
         await audit.record(tx, "registered", owner.id, audit.ANYONE, origin, outcome=audit.REFUSED)
+
+
+async def request_verification(means: Means, email: str, origin: Origin) -> None:
+    """Send another link to an address that is yet to be proved; the one before leads nowhere then."""
+    async with pacing.evenly(means.settings.even_answers), means.database.transaction() as tx:
+        user = await store.lock_user_by_email(tx, email)
+        admitted = await throttling.admits(tx, throttling.mail(email))
+        if user is None or user.email_verified:
+            return
+        if admitted:
+            await store.forget_tokens(tx, user.id, Purpose.VERIFY_EMAIL)
+            await facts.ask_to_prove(tx, user, user.email, Purpose.VERIFY_EMAIL, means.settings.verification_ttl)
+        outcome = audit.DONE if admitted else audit.REFUSED
+        await audit.record(tx, "verification_requested", user.id, audit.ANYONE, origin, outcome=outcome)
 
 
 async def verify_email(tx: AsyncSession, token: str, origin: Origin) -> None:
