@@ -13,19 +13,19 @@ SELECT {_ID.format(kind="8000")}, substr(md5(n::text), 1, 12) || '@example.org',
         ELSE '{{customer}}' END,
     CASE WHEN n %% 1000 = 5 THEN 'locked' ELSE 'active' END, 1
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS s(n)
-"""
+"""  # noqa: S608  # our own
 _SESSIONS = f"""
 INSERT INTO sessions (id, user_id, family_hash, generation, secret_hash, expires_at)
 SELECT {_ID.format(kind="9000")}, {_ID.format(kind="8000")}, sha256(n::text::bytea), 1, sha256((-n)::text::bytea),
     now() + interval '30 days'
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS s(n)
-"""
+"""  # noqa: S608  # our own
 _TRAIL = f"""
 INSERT INTO audit_events (id, user_id, actor, action, outcome, address)
 SELECT {_ID.format(kind="a000")}, {_ID.format(kind="8000")}, 'anyone',
     CASE WHEN n %% 1000 = 7 THEN 'roles_changed' ELSE 'signed_in' END, 'done', '192.0.2.1'
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS s(n)
-"""
+"""  # noqa: S608  # our own
 _STEP = 100_000
 
 

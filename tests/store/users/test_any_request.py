@@ -1,4 +1,4 @@
-"""Whatever is sent to any route of users: nothing of it is our fault, and no answer is one that OpenAPI does not name."""
+"""Whatever is sent to any route of users: nothing of it is our fault, and every answer is one that OpenAPI names."""
 
 import asyncio
 import itertools
