@@ -1,6 +1,5 @@
 """The use cases of signing in: a session, and the refresh tokens that descend from it."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,34 +7,34 @@ from uuid_utils.compat import uuid7
 
 from apps.chassis.auth import Principal
 from apps.users import audit, devices, facts, second_factor, session_store, store, throttling
-from apps.users.domain import CredentialsRefusedError, RefreshRefusedError, Status, digest
+from apps.users.domain import CredentialsRefusedError, RefreshRefusedError, Status
 from apps.users.means import Means
 from apps.users.origin import Origin
 from apps.users.refresh_tokens import RefreshToken
 from apps.users.schemas import Credentials, SignedIn
-from apps.users.tables import Session, User
+from apps.users.session_store import Known, Locked
+from apps.users.tables import User
 
 
 async def sign_in(means: Means, form: Credentials, origin: Origin) -> SignedIn:
     """Begin a session; whatever is wrong, the answer is the same and takes as long."""
     means.passwords.expect_room()
+    async with means.database.reading() as reading:
+        known = await session_store.known(reading, form.email)
+    counted = _counted(means, form, known, origin)
     async with means.database.transaction() as tx:
-        known = await store.find_user(tx, form.email)
-        counted = _counted(means, form, known, origin)
         await throttling.admit(tx, *counted)
     password = form.password.get_secret_value()
     right = await means.passwords.verify(known.password_hash if known else None, password)
-    renewed = None
-    if right and known and means.passwords.outdated(known.password_hash):
-        renewed = await means.passwords.hash(password)
+    hashed = known.password_hash if known else ""
+    if right and means.passwords.outdated(hashed):
+        hashed = await means.passwords.hash(password)
     async with means.database.transaction() as tx:
         user = await _admitted(tx, means, known, form.otp, origin) if right and known else None
         if user:
-            user.password_hash = renewed or user.password_hash
             await throttling.forget(tx, *counted)
-            await session_store.forget_expired(tx, user.id)
-            token = RefreshToken.first(uuid7())
-            await store.add(tx, _session(means, user, token, origin))
+            token, ttl = RefreshToken.first(uuid7()), min(means.settings.session_ttl, means.settings.session_lifetime)
+            await session_store.begin(tx, Known(user.id, hashed), token, origin, ttl)
             await audit.record(tx, "signed_in", user.id, f"user:{user.id}", origin, session=str(token.session_id))
             return _signed_in(means, user, token, device=devices.issue(means.sealer.derived("devices"), user.id))
         await audit.record(tx, "signed_in", known.id if known else None, audit.ANYONE, origin, outcome=audit.REFUSED)
@@ -43,7 +42,7 @@ async def sign_in(means: Means, form: Credentials, origin: Origin) -> SignedIn:
     raise CredentialsRefusedError
 
 
-def _counted(means: Means, form: Credentials, known: User | None, origin: Origin) -> list[throttling.Key]:
+def _counted(means: Means, form: Credentials, known: Known | None, origin: Origin) -> list[throttling.Key]:
     """Return under what a try counts: a device that its owner signed in from is not held up by strangers."""
     if known and form.device_token:
         token = form.device_token.get_secret_value()
@@ -52,12 +51,14 @@ def _counted(means: Means, form: Credentials, known: User | None, origin: Origin
     return [throttling.pair(form.email, origin.address), throttling.account(form.email)]
 
 
-async def _admitted(tx: AsyncSession, means: Means, known: User, otp: str | None, origin: Origin) -> User | None:
+async def _admitted(tx: AsyncSession, means: Means, known: Known, otp: str | None, origin: Origin) -> Locked | None:
     """Return the account, locked, where its password is still the one verified and what else it asks for is right."""
-    user = await store.lock_user(tx, known.id)
-    if user.password_hash != known.password_hash or user.status != Status.ACTIVE:
+    user = await session_store.lock(tx, known.id)
+    if user is None or user.password_hash != known.password_hash or user.status != Status.ACTIVE:
         return None
-    return user if await second_factor.passes(tx, means, user, otp, origin) else None
+    if user.second_factor and not await second_factor.passes(tx, means, await store.get_user(tx, user.id), otp, origin):
+        return None
+    return user
 
 
 async def refresh(means: Means, presented: str, origin: Origin) -> SignedIn:
@@ -89,20 +90,7 @@ async def end_all(tx: AsyncSession, caller: Principal, origin: Origin) -> None:
         await audit.record(tx, "sessions_ended", caller.id, audit.actor(caller), origin, number=ended)
 
 
-def _session(means: Means, user: User, token: RefreshToken, origin: Origin) -> Session:
-    return Session(
-        id=token.session_id,
-        user_id=user.id,
-        family_hash=digest(token.family),
-        generation=token.generation,
-        secret_hash=digest(token.secret),
-        address=origin.address,
-        agent=origin.agent,
-        expires_at=datetime.now(UTC) + min(means.settings.session_ttl, means.settings.session_lifetime),
-    )
-
-
-def _signed_in(means: Means, user: User, token: RefreshToken, device: str | None = None) -> SignedIn:
+def _signed_in(means: Means, user: User | Locked, token: RefreshToken, device: str | None = None) -> SignedIn:
     ttl = means.settings.access_ttl
     return SignedIn(
         access_token=means.signer.issue(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from apps.chassis.hot import Hot
 from apps.users.domain import digest
 
 
@@ -33,21 +33,29 @@ MAIL: Final = Pace(free=3, longest=timedelta(hours=1), forgets=timedelta(minutes
 
 Key = tuple[bytes, Pace]
 
-_COUNT = text("""
+# All keys in one statement: signing in counts under two, and is done often.
+_COUNT = Hot("""
 INSERT INTO throttles AS kept (key, failures, last_at, blocked_until)
-VALUES (:key, 1, clock_timestamp(), clock_timestamp())
+SELECT key, 1, clock_timestamp(), clock_timestamp() FROM unnest(CAST(:keys AS bytea[])) AS k(key)
 ON CONFLICT (key) DO UPDATE SET (failures, last_at, blocked_until) = (
-    SELECT number, moment, moment + CASE WHEN number <= :free THEN interval '0' ELSE
-        LEAST(CAST(:longest AS interval), interval '1 second' * power(2, LEAST(number - :free - 1, 20))) END
-    FROM (SELECT clock_timestamp() AS moment, 1 + GREATEST(0, kept.failures - CAST(floor(
-        extract(epoch FROM clock_timestamp() - kept.last_at) / extract(epoch FROM CAST(:forgets AS interval))
-    ) AS integer)) AS number) AS now
+    SELECT number, moment, moment + CASE WHEN number <= free THEN interval '0' ELSE
+        LEAST(longest, interval '1 second' * power(2, LEAST(number - free - 1, 20))) END
+    FROM (SELECT moment, free, longest, 1 + GREATEST(0, kept.failures - CAST(floor(
+            extract(epoch FROM moment - kept.last_at) / extract(epoch FROM forgets)) AS integer)) AS number
+        FROM (SELECT clock_timestamp() AS moment) AS clock, unnest(CAST(:keys AS bytea[]), CAST(:free AS integer[]),
+            CAST(:longest AS interval[]), CAST(:forgets AS interval[])) AS p(key, free, longest, forgets)
+        WHERE p.key = kept.key) AS now
 ) WHERE kept.blocked_until <= clock_timestamp()
-RETURNING 1
+RETURNING key
 """)
-_WAIT = text("SELECT extract(epoch FROM blocked_until - clock_timestamp()) FROM throttles WHERE key = :key")
-_FORGET = text("DELETE FROM throttles WHERE key = :key")
-_UNCOUNT = text("UPDATE throttles SET failures = failures - 1 WHERE key = :key AND failures > 0")
+_WAIT = Hot("""
+SELECT coalesce(max(extract(epoch FROM blocked_until - clock_timestamp())), 0) AS seconds
+FROM throttles WHERE key = ANY(CAST(:keys AS bytea[]))
+""")
+_FORGET = Hot("""
+WITH right_at_last AS (DELETE FROM throttles WHERE key = :key)
+UPDATE throttles SET failures = failures - 1 WHERE key = ANY(CAST(:others AS bytea[])) AND failures > 0
+""")
 
 
 class ThrottledError(Exception):
@@ -85,23 +93,32 @@ def mail(email: str) -> Key:
 
 async def admit(tx: AsyncSession, *keys: Key) -> None:
     """Count a try under each of *keys*; raise ThrottledError where one has to wait, and *tx* is to be rolled back."""
-    for key in keys:
-        if not await admits(tx, key):
-            raise ThrottledError(float(await tx.scalar(_WAIT, {"key": key[0]}) or 0))
+    counted = await _count(tx, *keys)
+    if waiting := [key for key, _ in keys if key not in counted]:
+        [row] = await _WAIT.run(tx, keys=waiting)
+        raise ThrottledError(float(row.seconds))
 
 
 async def admits(tx: AsyncSession, key: Key) -> bool:
     """Count a try and return True, or return False where it has to wait."""
-    counted, pace = key
-    values = {"key": counted, "free": pace.free, "longest": pace.longest, "forgets": pace.forgets}
-    return await tx.scalar(_COUNT, values) is not None
+    return bool(await _count(tx, key))
+
+
+async def _count(tx: AsyncSession, *keys: Key) -> set[bytes]:
+    paces = [pace for _, pace in keys]
+    rows = await _COUNT.run(
+        tx,
+        keys=[key for key, _ in keys],
+        free=[pace.free for pace in paces],
+        longest=[pace.longest for pace in paces],
+        forgets=[pace.forgets for pace in paces],
+    )
+    return {row.key for row in rows}
 
 
 async def forget(tx: AsyncSession, first: Key, *others: Key) -> None:
     """Take back what `admit` counted, after a try that was right; only the first key forgets earlier ones as well."""
-    await tx.execute(_FORGET, {"key": first[0]})
-    for key, _ in others:
-        await tx.execute(_UNCOUNT, {"key": key})
+    await _FORGET.run(tx, key=first[0], others=[key for key, _ in others])
 
 
 def _key(*parts: str) -> bytes:
