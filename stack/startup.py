@@ -36,6 +36,7 @@ READY_DEADLINE_S = 180.0
 POLL_S = 0.1
 # A process that was started this often without becoming ready will not become so by waiting.
 HOPELESS_STARTS = 4
+_FIRST_ADMIN = "users-first-admin-password"
 
 
 class Startup:
@@ -86,6 +87,8 @@ class Startup:
                 self._progress.say(f"let other users pass through {folder} (as root, PostgreSQL runs under another)")
         self.supervisor = keeper.start_supervisor(home, programs)
         self._start_in_order(programs, secrets)
+        if is_first:
+            self._progress.say(f"the first administrator's password is {_FIRST_ADMIN} in {home.secrets}")
         record.model_copy(update={"ready": True}).write(home)
 
     def _servers(self, secrets: dict[str, str]) -> list[Program]:

@@ -75,6 +75,12 @@ async def unlock_user(user_id: UUID, caller: Admin, tx: Tx, origin: From) -> Use
     return UserView.model_validate(await administration.unlock(tx, caller, user_id, origin))
 
 
+@router.delete("/users/{user_id}/sessions", status_code=204, responses=may(404))
+async def end_sessions_of(user_id: UUID, caller: Admin, tx: Tx, origin: From) -> None:
+    """End every session of an account, whose owner may sign in again."""
+    await administration.end_sessions(tx, caller, user_id, origin)
+
+
 @router.get("/users/{user_id}/audit")
 async def list_audit(user_id: UUID, caller: Admin, tx: Tx, limit: Limit = 50, cursor: UUID = LAST) -> AuditPage:
     """List what happened to an account, newest first; also to one that is erased."""

@@ -50,6 +50,14 @@ async def unlock(tx: AsyncSession, caller: Principal, user_id: UUID, origin: Ori
     return user
 
 
+async def end_sessions(tx: AsyncSession, caller: Principal, user_id: UUID, origin: Origin) -> None:
+    """End every session of an account: its owner lost a device, or somebody else has it."""
+    await store.must_be_signed_in(tx, caller)
+    user = await store.lock_user(tx, user_id)
+    if ended := await session_store.end_all(tx, user.id):
+        await audit.record(tx, "sessions_ended", user.id, audit.actor(caller), origin, number=ended)
+
+
 async def _changeable(tx: AsyncSession, caller: Principal, user_id: UUID, *, keeps_admin: bool) -> User:
     """Return the account, locked, unless it is the last administrator's and would be one no more."""
     await store.must_be_signed_in(tx, caller)

@@ -99,6 +99,9 @@ async def test_the_first_administrator_signs_in_with_the_secret_that_the_stack_m
     assert signed_in.status == 201, signed_in.text
     found = await shop.call("users", "GET", "/users?role=admin", token=signed_in.body["access_token"])
     assert [user["email"] for user in found.body["items"]] == ["admin@sidecart.test"]
+    said = (shop.system.root / "logs" / "up.log").read_text()
+    assert f"users-first-admin-password in {shop.system.root / 'secrets.json'}" in said
+    assert body["password"] not in said
 
 
 async def test_who_is_erased_is_gone_and_the_address_is_free(shop: Shop, customer: Customer) -> None:

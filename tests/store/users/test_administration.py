@@ -68,7 +68,20 @@ async def test_a_locked_account_signs_in_no_more_and_is_told_from_a_wrong_passwo
     assert (await home.sign_in()).status == 201
 
 
+async def test_an_administrator_ends_the_sessions_of_an_account_that_may_be_used_again(home: Home) -> None:
+    _, admin = await account(home, "root@example.org", "admin")
+    ada, _ = await account(home, "ada@example.org", "customer")
+    session = (await home.sign_in()).json()
+    assert (await home.call("DELETE", f"/users/{ada}/sessions", token=admin)).status == 204
+    assert (await home.refresh(session["refresh_token"])).status == 401
+    assert (await home.call("GET", "/users/me", token=session["access_token"])).status == 401
+    assert (await home.call("GET", "/users/me", token=admin)).status == 200
+    assert (await home.sign_in()).status == 201
+    assert (await home.call("DELETE", f"/users/{UUID(int=1)}/sessions", token=admin)).status == 404
+
+
 ADMIN_ONLY = [
+    ("DELETE", "/users/{}/sessions"), ("GET", "/audit"),
     ("PUT", "/users/{}/roles"), ("POST", "/users/{}/lock"), ("POST", "/users/{}/unlock"), ("GET", "/users/{}/audit"),
     ("POST", "/clients"), ("GET", "/clients"), ("POST", "/signing-keys"),
 ]  # fmt: skip

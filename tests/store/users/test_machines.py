@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import pytest
 
@@ -124,4 +125,7 @@ async def test_only_hashes_of_secrets_are_stored_and_the_trail_knows_who_did_wha
     await ask(home, (client["id"], client["client_secret"]))
     (row,) = await home.rows("SELECT secret_hash FROM machine_secrets")
     assert client["client_secret"].encode() not in bytes(row.secret_hash)
-    assert await home.trail() == [("client_made", "done"), ("client_token_issued", "done")]
+    await ask(home, (client["id"], "wrong"))
+    await ask(home, (str(UUID(int=1)), "wrong"))
+    issued = "client_token_issued"
+    assert await home.trail() == [("client_made", "done"), (issued, "done"), (issued, "refused"), (issued, "refused")]

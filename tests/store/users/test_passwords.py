@@ -22,6 +22,21 @@ async def test_what_is_guessed_first_is_no_password(home: Home, common: str) -> 
     assert common.encode() not in reply.body
 
 
+OWN = ["Sidecart2026!", "ada@example.org", "1-Lovelace-1", "ADALOVELACE", "example.org!!"]
+
+
+@pytest.mark.parametrize("own", OWN)
+async def test_words_of_the_shop_and_of_ones_own_are_no_password_with_little_around_them(home: Home, own: str) -> None:
+    refused = await home.register(password=own, name="Ada Lovelace")
+    assert (refused.status, refused.json()["errors"][0]["pointer"]) == (422, "#/password")
+    await home.register(name="Ada Lovelace")
+    token = (await home.sign_in()).json()["access_token"]
+    assert await change(home, token, new=own) == 422
+    await home.call("POST", "/password-resets", {"email": "ada@example.org"})
+    link = await home.mailed("password-reset-requested")
+    assert [await reset(home, link, own), await reset(home, link)] == [422, 204]
+
+
 @pytest.mark.parametrize("unusual", ["  spaces  at both ends  ", "ünïcödé-⛵-🦀", "x" * 120 + "12345678"])
 async def test_any_letters_make_a_password_and_it_is_good_as_it_was_sent(home: Home, unusual: str) -> None:
     assert (await home.register(password=unusual)).status == 202

@@ -70,6 +70,36 @@ async def test_the_mailed_token_proves_the_address_once(home: Home) -> None:
     assert (await home.call("GET", "/users/me", token=signed_in["access_token"])).json()["email_verified"] is True
 
 
+async def ask_again(home: Home, email: str = "ada@example.org") -> tuple[int, bytes]:
+    reply = await home.call("POST", "/users/verify-email/requests", {"email": email})
+    return reply.status, reply.body
+
+
+async def test_a_link_that_expired_is_sent_anew_and_the_first_leads_nowhere(home: Home) -> None:
+    await home.register()
+    first = await home.mailed("email-verification-requested")
+    await home.change("UPDATE one_time_tokens SET expires_at = now()")
+    assert await ask_again(home) == (202, ACCEPTED)
+    second = await home.mailed("email-verification-requested")
+    proofs = [await home.call("POST", "/users/verify-email", {"token": token}) for token in (first, second)]
+    assert [reply.status for reply in proofs] == [410, 204]
+    assert ("verification_requested", "done") in await home.trail()
+
+
+async def test_nobody_learns_from_asking_again_and_nobody_is_sent_many(home: Home) -> None:
+    await home.register()
+    for _ in range(6):
+        assert await ask_again(home) == await ask_again(home, "nobody@example.org") == (202, ACCEPTED)
+    topics = [topic for topic, _ in await home.published()]
+    assert topics.count("email-verification-requested") == 1 + 4
+    assert ("verification_requested", "refused") in await home.trail()
+    token = await home.mailed("email-verification-requested")
+    await home.call("POST", "/users/verify-email", {"token": token})
+    await home.change("DELETE FROM throttles")
+    assert await ask_again(home) == (202, ACCEPTED)
+    assert [topic for topic, _ in await home.published()] == topics, "an address that is proved gets no mail"
+
+
 @pytest.mark.parametrize(
     "spoil", ["UPDATE one_time_tokens SET expires_at = now()", "UPDATE users SET email = 'b@c.de'"]
 )
