@@ -29,6 +29,27 @@ async def test_forged_tokens_are_refused(shop: Shop, customer: Customer, scarce:
         assert staff.status == 401, (what, staff.text)
 
 
+EVERYWHERE = {
+    "users": "/users/me", "orders": "/orders", "payments": f"/payments?order_id={uuid4()}",
+    "notifications": "/notifications",
+}  # fmt: skip
+
+
+async def test_forged_tokens_are_refused_by_every_service(shop: Shop, customer: Customer) -> None:
+    keys = (await shop.call("users", "GET", "/.well-known/jwks.json")).body["keys"]
+    public = next(key for key in keys if key["kid"] == forged.parts(customer.token)[0]["kid"])
+    issuer, now = Issuer(shop.system), int(time.time())
+    wrong = forged.every(customer.token, public) | {
+        "expired": issuer.changed(customer.token, exp=now - 1),
+        "another's audience": issuer.changed(customer.token, aud="elsewhere"),
+        "another issuer": issuer.changed(customer.token, iss="https://evil.example"),
+    }
+    for service, path in EVERYWHERE.items():
+        assert (await shop.call(service, "GET", path, token=customer.token)).status == 200, service
+        answers = await asyncio.gather(*(shop.call(service, "GET", path, token=token) for token in wrong.values()))
+        assert {(answer.status, answer.slug) for answer in answers} == {(401, "token-not-valid")}, service
+
+
 async def test_true_signatures_do_not_save_wrong_claims(shop: Shop, customer: Customer, scarce: str) -> None:
     issuer, now = Issuer(shop.system), int(time.time())
     wrong = {

@@ -1,12 +1,15 @@
 """Identity through the edge: a second factor, sessions, machines, a rotation, and what the other services hear."""
 
+import asyncio
 import base64
 import re
 import time
 from typing import Any
 from uuid import uuid4
 
+import jwt
 import pyotp
+import pytest
 from authlib.integrations.requests_client import OAuth2Session
 
 from tests.support.shop import PASSWORD, Customer, Shop, until
@@ -75,6 +78,18 @@ async def test_a_machine_client_gets_a_token_by_a_stock_library_and_does_what_it
         for service, theirs in (("orders", "/orders"), ("payments", f"/payments?order_id={uuid4()}")):
             refused = await shop.call(service, "GET", theirs, token=token)
             assert (refused.status, refused.slug) == (403, "scope-required")
+
+
+async def test_a_stock_library_verifies_tokens_by_what_discovery_leads_it_to(
+    shop: Shop, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    described = (await shop.call("users", "GET", "/.well-known/openid-configuration")).body
+    assert described["issuer"] == shop.system.invoke_url("users", "").replace("127.0.0.1", "localhost")
+    key = await asyncio.to_thread(jwt.PyJWKClient(described["jwks_uri"]).get_signing_key_from_jwt, customer.token)
+    algorithms = described["id_token_signing_alg_values_supported"]
+    claims = jwt.decode(customer.token, key, algorithms, audience="sidecart", issuer=described["issuer"])
+    assert claims["sub"] == customer.id
 
 
 async def test_basic_credentials_go_nowhere_else(shop: Shop) -> None:
