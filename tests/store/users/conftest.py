@@ -1,3 +1,4 @@
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,16 @@ ISSUER = "http://issuer"
 KEK = bytes(range(32))
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "a long and unusual password"
+
+
+class Tally:
+    """How often what is throttled may have passed: the free times and one, then once for each second that it took."""
+
+    def __init__(self, free: int) -> None:
+        self._least, self._began = free + 1, time.monotonic()
+
+    def __contains__(self, count: object) -> bool:
+        return isinstance(count, int) and self._least <= count <= self._least + int(time.monotonic() - self._began)
 
 
 @dataclass

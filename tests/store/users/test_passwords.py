@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.store.users.conftest import PASSWORD, Home
+from apps.users.throttling import MAIL
+from tests.store.users.conftest import PASSWORD, Home, Tally
 
 NEW = "another long password"
 
@@ -119,6 +120,7 @@ async def test_a_verification_link_resets_no_password(home: Home) -> None:
 
 async def test_a_stranger_cannot_fill_somebodys_mailbox(home: Home) -> None:
     await home.register()
+    tally = Tally(MAIL.free)
     for _ in range(12):
         assert (await home.call("POST", "/password-resets", {"email": "ada@example.org"})).status == 202
-    assert [topic for topic, _ in await home.published()].count("password-reset-requested") == 4
+    assert [topic for topic, _ in await home.published()].count("password-reset-requested") in tally

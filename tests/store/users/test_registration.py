@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from apps.users.means import Means
-from tests.store.users.conftest import PASSWORD, Home
+from apps.users.throttling import MAIL
+from tests.store.users.conftest import PASSWORD, Home, Tally
 
 ACCEPTED = b'{"status":"check_your_mail"}'
 
@@ -51,14 +52,17 @@ async def test_a_known_address_costs_a_hash_as_well(home: Home, monkeypatch: pyt
 
 
 async def test_many_registrations_of_one_address_at_once_make_one_account(home: Home) -> None:
+    tally = Tally(MAIL.free)
     replies = await asyncio.gather(*(home.register() for _ in range(20)))
     assert {(reply.status, reply.body) for reply in replies} == {(202, ACCEPTED)}
     assert len(await home.rows("SELECT id FROM users")) == 1
     published = await home.published()
     assert sorted(topic for topic, _ in published).count("user-registered") == 1
     # the owner is told, and told no more often than a stranger may have them told
-    assert [data["kind"] for topic, data in published if topic == "security-alert"] == ["registration_attempted"] * 4
-    assert sorted(data["sequence"] for _, data in published) == list(range(1, 7))
+    alerts = [data["kind"] for topic, data in published if topic == "security-alert"]
+    assert set(alerts) == {"registration_attempted"}
+    assert len(alerts) in tally
+    assert sorted(data["sequence"] for _, data in published) == list(range(1, 3 + len(alerts)))
 
 
 async def test_the_mailed_token_proves_the_address_once(home: Home) -> None:
@@ -88,10 +92,11 @@ async def test_a_link_that_expired_is_sent_anew_and_the_first_leads_nowhere(home
 
 async def test_nobody_learns_from_asking_again_and_nobody_is_sent_many(home: Home) -> None:
     await home.register()
+    tally = Tally(MAIL.free)
     for _ in range(6):
         assert await ask_again(home) == await ask_again(home, "nobody@example.org") == (202, ACCEPTED)
     topics = [topic for topic, _ in await home.published()]
-    assert topics.count("email-verification-requested") == 1 + 4
+    assert topics.count("email-verification-requested") - 1 in tally
     assert ("verification_requested", "refused") in await home.trail()
     token = await home.mailed("email-verification-requested")
     await home.call("POST", "/users/verify-email", {"token": token})

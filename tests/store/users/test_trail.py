@@ -34,10 +34,10 @@ async def test_a_month_goes_whole_when_it_is_old_enough_and_not_before(home: Hom
     database = home.database.engine.url.database
     assert database
     with postgres_cluster.connect("postgres", database) as owner:
-        owner.execute("ALTER TABLE audit_events DETACH PARTITION " + there[-1])  # type: ignore[arg-type]
-        owner.execute(f"ALTER TABLE {there[-1]} RENAME TO audit_events_2020_01")  # type: ignore[arg-type]
+        owner.execute("ALTER TABLE audit_events DETACH PARTITION " + there[-1])
+        owner.execute(f"ALTER TABLE {there[-1]} RENAME TO audit_events_2020_01")
         bounds = "FROM ('ffffffff-0000-0000-0000-000000000000') TO (MAXVALUE)"
-        owner.execute(f"ALTER TABLE audit_events ATTACH PARTITION audit_events_2020_01 FOR VALUES {bounds}")  # type: ignore[arg-type]
+        owner.execute(f"ALTER TABLE audit_events ATTACH PARTITION audit_events_2020_01 FOR VALUES {bounds}")
     assert "audit_events_2020_01" in await months(home)
     await Months().see_to(home.database, home.means.settings.audit_retention)
     assert "audit_events_2020_01" not in await months(home)
@@ -76,7 +76,7 @@ async def test_the_release_before_leaves_what_it_wrote_and_goes_on_writing(
 ) -> None:
     name = f"{home.database.engine.url.database}_before"
     with postgres_cluster.connect("postgres", "postgres") as server:
-        server.execute(f"CREATE DATABASE {name} OWNER users_owner")  # type: ignore[arg-type]
+        server.execute(f"CREATE DATABASE {name} OWNER users_owner")
     url = postgres_cluster.url("users_owner", name)
     migrate.upgrade("users", url, "0004")
     insert = "INSERT INTO audit_events (id, actor, action, outcome) VALUES (%s, 'anyone', 'signed_in', 'done')"

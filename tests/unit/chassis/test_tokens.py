@@ -208,3 +208,18 @@ async def test_a_second_check_costs_no_signature(monkeypatch: pytest.MonkeyPatch
     first = await verifying.principal(f"Bearer {token}")
     monkeypatch.setattr(verifying, "_decode", None)
     assert await verifying.principal(f"Bearer {token}") is first
+
+
+@pytest.mark.soak
+async def test_a_check_takes_at_most_150_microseconds_after_warm_up() -> None:
+    users = Users(KEY)
+    verifying, tokens_ = verifier(users), [f"Bearer {made(sid=str(UUID(int=number)))}" for number in range(500)]
+    rounds = {"first": 0.0, "later": 0.0}
+    for name in rounds:
+        began = time.perf_counter()
+        for token in tokens_:
+            await verifying.principal(token)
+        rounds[name] = (time.perf_counter() - began) / len(tokens_) * 1e6
+    print({name: f"{microseconds:.1f} µs" for name, microseconds in rounds.items()})
+    assert rounds["later"] <= 150
+    assert users.asked == 1, "no call to users on the hot path"
