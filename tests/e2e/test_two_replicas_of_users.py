@@ -76,16 +76,18 @@ async def test_a_token_reused_at_the_other_ends_the_session_at_both(
     assert [(await replica.refresh(third)).status for replica in replicas] == [401, 401]
 
 
-async def test_guesses_at_both_count_together(replicas: list[Replica], customer: Customer) -> None:
+@pytest.mark.usefixtures("ports")
+async def test_guesses_at_both_count_together(shop: Shop, customer: Customer) -> None:
+    # through the edge, which draws one of the two for each: a service's own sidecar has a breaker for its calls
+    guess = {"email": customer.email, "password": "wrong"}
     began = time.monotonic()
-    turns = itertools.islice(itertools.cycle(replicas), 2 * (PAIR.free + 5))
-    statuses = [(await replica.sign_in(customer.email, "wrong")).status for replica in turns]
+    answers = [await shop.call("users", "POST", "/sessions", guess) for _ in range(2 * (PAIR.free + 5))]
     # after the free ones each second brings one at most
+    statuses = [answer.status for answer in answers]
     assert PAIR.free < statuses.count(401) <= PAIR.free + 1 + int(time.monotonic() - began)
-    burst = await asyncio.gather(*(replica.sign_in(customer.email, "wrong") for replica in replicas * 5))
-    assert {burst[0].status, burst[1].status} <= {401, 429}
+    burst = await asyncio.gather(*(shop.call("users", "POST", "/sessions", guess) for _ in range(10)))
     waiting = [answer for answer in burst if answer.status == 429]
-    assert len(waiting) >= len(burst) - 2
+    assert len(waiting) >= len(burst) - 2, [(answer.status, answer.text) for answer in burst]
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in waiting)
 
 
