@@ -60,7 +60,14 @@ class Reception:
 
     def __dir__(self) -> tuple[str, ...]:
         """Name what the library looks for at each connection."""
-        return ("handle_DATA",)
+        return ("handle_DATA", "handle_EHLO")
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self, _: SMTP, session: Session, __: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Say as every mail server does that commands may come in one piece, RFC 2920: they are read line by line."""
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", *responses[-1:]]
 
     async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Accept, refuse, delay or leave the sender in the dark."""

@@ -58,7 +58,8 @@ func (m *Mailer) Invoke(ctx context.Context, request *bindings.InvokeRequest) (*
 	if err != nil {
 		return nil, failure(fmt.Errorf("gomail: could not send email 1: %w", err))
 	}
-	if err := m.pool.send(ctx, mail); err != nil {
+	hand := func() error { return m.pool.send(ctx, mail) }
+	if err := taken.once(ctx, asked.messageID, mail.to, asked.maybeTaken, hand); err != nil {
 		return nil, failure(err)
 	}
 	return nil, nil

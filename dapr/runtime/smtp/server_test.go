@@ -16,6 +16,7 @@ type server struct {
 	mutex sync.Mutex
 	// reply answers a command; "" lets the server answer as usual, hangUp ends the connection without a word.
 	reply       func(connection int, command string) string
+	pipelines   bool
 	connections []net.Conn
 	mails       []received
 	heard       []string
@@ -125,13 +126,21 @@ func (s *server) talk(connection net.Conn, number int) {
 		}
 		switch verb {
 		case "EHLO":
-			fmt.Fprint(connection, "250-test\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n")
+			fmt.Fprint(connection, "250-test\r\n250-8BITMIME\r\n")
+			if s.pipelines {
+				fmt.Fprint(connection, "250-PIPELINING\r\n")
+			}
+			fmt.Fprint(connection, "250 AUTH PLAIN\r\n")
 		case "AUTH":
 			fmt.Fprint(connection, "235 in\r\n")
 		case "MAIL":
 			mail = received{from: between(command), connection: number}
 			fmt.Fprint(connection, "250 ok\r\n")
 		case "RCPT":
+			if s.pipelines && reader.Buffered() == 0 {
+				fmt.Fprint(connection, "554 said by itself\r\n")
+				continue
+			}
 			mail.to = append(mail.to, between(command))
 			fmt.Fprint(connection, "250 ok\r\n")
 		case "DATA":

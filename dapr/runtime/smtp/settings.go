@@ -28,6 +28,8 @@ type settings struct {
 type envelope struct {
 	from, to, cc, bcc, subject, priority string
 	textBody, listUnsubscribe, messageID string
+	// The sender lost the answer to an earlier attempt: what was taken then is not sent again.
+	maybeTaken bool
 }
 
 const usualPriority = "3"
@@ -67,6 +69,7 @@ func (s settings) with(request map[string]string) (envelope, error) {
 		textBody:        request["textBody"],
 		listUnsubscribe: request["listUnsubscribe"],
 		messageID:       request["messageId"],
+		maybeTaken:      request["maybeTaken"] == "true",
 	}
 	for name, value := range map[string]string{"emailFrom": asked.from, "emailTo": asked.to, "subject": asked.subject} {
 		if value == "" {
