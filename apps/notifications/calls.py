@@ -60,6 +60,8 @@ def _mail(
         "textBody": rendered.text,
         "listUnsubscribe": unsubscribe or "",
         "messageId": f"<{message.id}@{sender.message_domain}>",
+        # then it sends only what it does not know that the server has taken
+        "maybeTaken": "true" if message.lost else "",
     }
     return fields | ({"emailFrom": sender.mail_from} if sender.mail_from else {})
 

@@ -97,10 +97,6 @@ class Providers:
         return name, None, ""
 
 
-# Waiting for each outcome by itself cost a third of the mails a second; a crash repeats this many and the one in hand.
-_AHEAD = 3
-
-
 class Lane:
     """Sends one message at a time, and is never far ahead of what is written down.
 
@@ -110,13 +106,22 @@ class Lane:
     """
 
     def __init__(
-        self, channel: Channel, providers: Providers, room: PostRoom, composer: Composer, throttle: Throttle
+        self,
+        channel: Channel,
+        providers: Providers,
+        room: PostRoom,
+        composer: Composer,
+        throttle: Throttle,
+        *,
+        ahead: int,
     ) -> None:
+        """Let a crash forget the outcomes of *ahead* messages, and of the one in hand."""
         self._channel = channel
         self._providers = providers
         self._room = room
         self._composer = composer
         self._throttle = throttle
+        self._ahead = ahead
         self._rest_s = 0.0
         self._unwritten: deque[asyncio.Future[None]] = deque()
 
@@ -143,9 +148,12 @@ class Lane:
             outcome = unforeseen(message, error)
         if outcome.state is not State.DELIVERED:
             log.warning("message_not_sent", message_id=str(message.id), state=outcome.state, reason=outcome.reason)
-        if len(self._unwritten) == _AHEAD:
+        while self._unwritten and self._unwritten[0].done():
+            self._unwritten.popleft()
+        if len(self._unwritten) == self._ahead:
+            self._room.press()
             await self._unwritten.popleft()
-        self._unwritten.append(asyncio.ensure_future(self._room.settle(outcome)))
+        self._unwritten.append(self._room.note(outcome))
 
     async def _post(self, message: Message) -> Outcome:
         address = message.address or ""

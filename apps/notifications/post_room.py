@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -20,8 +21,9 @@ from apps.notifications.sources import Channel
 _CLAIMED_AT_ONCE = 200
 _RENEWALS_PER_LEASE = 3
 # Claims and outcomes that follow closely are gathered this long: a statement for three mails costs hardly more than one
-# for one. A lane runs at most one mail ahead of what is written.
-_GATHER_S = 0.02
+# for one. Readers wait for a claim, and nobody for an outcome but a lane that is far ahead of what is written.
+_CLAIMS_GATHER_S = 0.02
+_OUTCOMES_GATHER_S = 0.1
 # A campaign never fills a process: orders that come meanwhile find room, and overtake.
 _SHARE_OF_MARKETING = 4
 
@@ -43,7 +45,8 @@ class PostRoom:
         """Messages whose contact is not known here."""
         self._outcomes: list[tuple[Outcome, asyncio.Future[None]]] = []
         self._settled = asyncio.Event()
-        self._claiming, self._writing = Pace(_GATHER_S), Pace(_GATHER_S)
+        self._pressed = asyncio.Event()
+        self._claiming = Pace(_CLAIMS_GATHER_S)
         self._behind = False
         self._open = False
 
@@ -144,24 +147,34 @@ class PostRoom:
         """Put a message in line, unless something keeps it from being sent now."""
         outcome = held_back(message, datetime.now(UTC), random.random())  # noqa: S311  # jitter
         if outcome:
-            self._note(outcome)
+            self.note(outcome)
         else:
             self._queues.wait(message)
 
     async def settle(self, outcome: Outcome) -> None:
         """Note what became of a message and return once that is written; who is cancelled meanwhile loses nothing."""
-        await self._note(outcome)
+        written = self.note(outcome)
+        self.press()
+        await written
 
-    def _note(self, outcome: Outcome) -> asyncio.Future[None]:
+    def note(self, outcome: Outcome) -> asyncio.Future[None]:
+        """Note what became of a message; the future tells when that is written."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outcomes.append((outcome, written))
         self._settled.set()
         return written
 
+    def press(self) -> None:
+        """Have outcomes written now: somebody waits for it."""
+        self._pressed.set()
+
     async def write_outcomes(self) -> None:
         """Wait for outcomes and write all there are in one statement."""
         await self._settled.wait()
-        await self._writing.turn()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_OUTCOMES_GATHER_S):
+                await self._pressed.wait()
+        self._pressed.clear()
         await self.flush()
 
     async def flush(self) -> None:

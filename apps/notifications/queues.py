@@ -4,21 +4,22 @@ import asyncio
 from typing import Final
 from uuid import UUID
 
+from apps.notifications.domain import REPEATABLE
 from apps.notifications.messages import Message
 from apps.notifications.sources import Channel
 
-# How many are noted as begun before a lane asks: a statement for eight costs little more than one for one. Those that a
-# crash catches here are sent once more under the same Message-ID; a text message would not be, so none are ahead.
-AHEAD: Final = {Channel.EMAIL: 8, Channel.SMS: 0, Channel.PUSH: 4}
+# What may be repeated is a lane's for the asking: after a crash, all that was claimed goes out marked as maybe taken. A
+# text message that was only claimed must be told from one that may have been sent, for the price of a statement.
+_NOTED: Final = tuple(channel for channel in Channel if channel not in REPEATABLE)
 
 Line = tuple[int, UUID, Message]
 
 
 class Queues:
-    """Two lines for each channel: what waits, and what has been noted as begun and is a lane's for the asking."""
+    """A line for each channel of what is a lane's for the asking; what must first be noted waits in another."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Channel, asyncio.PriorityQueue[Line]] = {way: asyncio.PriorityQueue() for way in Channel}
+        self._waiting: dict[Channel, asyncio.PriorityQueue[Line]] = {way: asyncio.PriorityQueue() for way in _NOTED}
         self._begun: dict[Channel, asyncio.PriorityQueue[Line]] = {way: asyncio.PriorityQueue() for way in Channel}
         self._hungry = dict.fromkeys(Channel, 0)
         self.wanted = asyncio.Event()
@@ -26,7 +27,11 @@ class Queues:
 
     def wait(self, message: Message) -> None:
         """Put a message in line: by priority, then by age."""
-        self._waiting[message.channel].put_nowait((message.priority, message.id, message))
+        waiting = self._waiting.get(message.channel)
+        if waiting is None:
+            self.begin(message)
+            return
+        waiting.put_nowait((message.priority, message.id, message))
         self.wanted.set()
 
     def begin(self, message: Message) -> None:
@@ -35,12 +40,11 @@ class Queues:
 
     async def next(self, channel: Channel) -> Message:
         """Return the most urgent that was begun; wait for one."""
-        begun = self._begun[channel]
-        if begun.qsize() <= AHEAD[channel] // 2:
-            self.wanted.set()
         self._hungry[channel] += 1
+        if channel in self._waiting:
+            self.wanted.set()
         try:
-            return (await begun.get())[2]
+            return (await self._begun[channel].get())[2]
         finally:
             self._hungry[channel] -= 1
 
@@ -49,8 +53,6 @@ class Queues:
         self.wanted.clear()
         chosen: list[Message] = []
         for channel, waiting in self._waiting.items():
-            room = self._hungry[channel] + AHEAD[channel] - self._begun[channel].qsize()
-            # nobody sends while a lane rests: then nothing more is begun than is begun already
-            if self._hungry[channel] or self._begun[channel].qsize():
-                chosen += [waiting.get_nowait()[2] for _ in range(min(room, waiting.qsize()))]
+            room = self._hungry[channel] - self._begun[channel].qsize()
+            chosen += [waiting.get_nowait()[2] for _ in range(min(room, waiting.qsize()))]
         return chosen

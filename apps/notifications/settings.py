@@ -10,6 +10,7 @@ from apps.chassis.settings import ServiceSettings, edge_method_url
 
 # Two components come to the eight connections that our smtp binding keeps.
 _MAILS_AT_ONCE = 4
+_AHEAD = 8
 
 
 def _runtime_is_ours() -> bool:
@@ -27,6 +28,8 @@ class Settings(ServiceSettings):
     """Mail components, comma separated; each is sent through by one task at a time, so more of them are parallelism."""
     email_at_once: PositiveInt = Field(default_factory=lambda: _MAILS_AT_ONCE if _runtime_is_ours() else 1)
     """Mails at once through each of those: more than one swaps recipients in upstream's smtp, and in no other."""
+    email_ahead: PositiveInt = Field(default_factory=lambda: _AHEAD if _runtime_is_ours() else 3)
+    """Mails that each task sends before the first of them is written down: our smtp binding knows what it has sent."""
     email_fallback: str = "email-fallback"
     """The component that mail goes through while the first is in trouble; a profile need not have one."""
     sms_at_once: PositiveInt = 4

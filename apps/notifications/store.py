@@ -37,7 +37,7 @@ ON CONFLICT (dedup_key) DO NOTHING
 RETURNING id, dedup_key
 """)
 _FIND = Hot("SELECT id FROM messages WHERE dedup_key = :key")
-# `lost`: whoever held it before had begun a call and did not live to write down its outcome, or noted its loss.
+# `lost`: whoever held it before may have begun a call and did not live to write down its outcome, or noted its loss.
 _CLAIM = """
 WITH chosen AS ({chosen} FOR UPDATE SKIP LOCKED),
 taken AS (
@@ -68,7 +68,8 @@ SELECT id, user_id, channel, address, known, name, place AS locale, timezone, qu
     lost, category, priority, template, campaign_id, data, sealed, attempts, first_tried_at, traceparent
 FROM reached ORDER BY priority, id
 """
-_LOST = "(state = 'unknown' OR (state = 'sending' AND started_at IS NOT NULL)) AS lost"
+# Only for text messages it is noted what was begun (queues.py).
+_LOST = "(state = 'unknown' OR (state = 'sending' AND (started_at IS NOT NULL OR channel <> 'sms'))) AS lost"
 _CLAIM_BROUGHT = Hot(
     _CLAIM.format(
         chosen=f"SELECT id, {_LOST} FROM messages "  # noqa: S608  # our own words
