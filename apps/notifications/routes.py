@@ -1,20 +1,24 @@
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import ValidationError
+from starlette.responses import HTMLResponse
 
 from apps.chassis.app import Here
 from apps.chassis.auth import Caller, internal, public
 from apps.chassis.database import Tx
 from apps.chassis.idempotency import OnceOnly
-from apps.chassis.problems import ProblemError
+from apps.chassis.problems import ProblemError, may
 from apps.notifications import pages, preferences, receipts, use_cases
 from apps.notifications.links import BadLinkError
 from apps.notifications.office import Office
 from apps.notifications.schemas import Accepted, NotificationPage, Preferences, SendNotification
 
 router = APIRouter()
+_NOT_A_LINK: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The link is not whole, said on a page", "content": {"text/html": {}}}
+}
 
 
 async def _office(chassis: Here) -> Office:
@@ -47,7 +51,9 @@ async def keep_preferences(caller: Caller, tx: Tx, wanted: Preferences) -> Prefe
     return await preferences.put(tx, caller.id, wanted)
 
 
-@router.get("/unsubscribe", tags=["preferences"], dependencies=[public])
+@router.get(
+    "/unsubscribe", tags=["preferences"], dependencies=[public], response_class=HTMLResponse, responses=_NOT_A_LINK
+)
 async def ask_whether_to_unsubscribe(office: Room, token: Token = "", language: Language = None) -> Response:
     """Show a page with a button; scanners and previews that open the link change nothing."""
     try:
@@ -57,7 +63,9 @@ async def ask_whether_to_unsubscribe(office: Room, token: Token = "", language: 
     return pages.ask(pages.language_of(language))
 
 
-@router.post("/unsubscribe", tags=["preferences"], dependencies=[public])
+@router.post(
+    "/unsubscribe", tags=["preferences"], dependencies=[public], response_class=HTMLResponse, responses=_NOT_A_LINK
+)
 async def unsubscribe(office: Room, tx: Tx, token: Token = "", language: Language = None) -> Response:
     """Send no more marketing mail: the page's button, or a mail program's one click, whatever the body says."""
     try:
@@ -68,7 +76,9 @@ async def unsubscribe(office: Room, tx: Tx, token: Token = "", language: Languag
     return pages.done(pages.language_of(language))
 
 
-@router.post("/receipts/{provider}", status_code=204, tags=["receipts"], dependencies=[public])
+@router.post(
+    "/receipts/{provider}", status_code=204, tags=["receipts"], dependencies=[public], responses=may(400, 401, 413)
+)
 async def take_receipts(provider: str, request: Request, office: Room, tx: Tx) -> Response:
     """Correct the log by what a provider says later, signed as Standard Webhooks has it."""
     del provider  # for logs and for rules on the way here
@@ -88,6 +98,7 @@ async def take_receipts(provider: str, request: Request, office: Room, tx: Tx) -
     response_model=Accepted,
     tags=["internal"],
     dependencies=[internal("users", "orders", "payments")],
+    responses=may(403, 409),
 )
 async def send_notification(
     request: Request, command: SendNotification, tx: Tx, once: OnceOnly, office: Room

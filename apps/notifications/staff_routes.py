@@ -9,6 +9,7 @@ from apps.chassis.app import Here
 from apps.chassis.auth import Staff, Support
 from apps.chassis.database import Tx, afterwards
 from apps.chassis.idempotency import OnceOnly
+from apps.chassis.problems import may
 from apps.notifications import campaigns, failed_messages, wordings
 from apps.notifications.campaigns import Audience, CampaignView, StartCampaign
 from apps.notifications.domain import Category
@@ -37,7 +38,7 @@ async def list_templates(_caller: Staff, office: Room) -> dict[str, Any]:
     return {"items": items, "next": None}
 
 
-@router.get("/templates/{name}/{channel}/{locale}", tags=["templates"])
+@router.get("/templates/{name}/{channel}/{locale}", tags=["templates"], responses=may(404))
 async def show_template(
     _caller: Staff, office: Room, response: Response, name: Name, channel: Channel, locale: Place
 ) -> TemplateView:
@@ -47,7 +48,7 @@ async def show_template(
     return found
 
 
-@router.put("/templates/{name}/{channel}/{locale}", tags=["templates"])
+@router.put("/templates/{name}/{channel}/{locale}", tags=["templates"], responses=may(412))
 async def write_template(  # noqa: PLR0917  # FastAPI passes them by name
     caller: Staff,
     office: Room,
@@ -98,7 +99,7 @@ async def redeliver_all(_caller: Support, tx: Tx, office: Room, wanted: Filter) 
     return await failed_messages.want_all(tx, wanted)
 
 
-@router.get("/undelivered/{message_id}", tags=["undelivered"])
+@router.get("/undelivered/{message_id}", tags=["undelivered"], responses=may(404))
 async def show_undelivered(_caller: Support, chassis: Here, office: Room, message_id: UUID) -> UndeliveredView:
     """Show one with what it was to say; never what a security message said."""
     async with chassis.database.transaction() as tx:
@@ -110,7 +111,7 @@ async def show_undelivered(_caller: Support, chassis: Here, office: Room, messag
     return shown.model_copy(update={"data": content["data"]})
 
 
-@router.post("/undelivered/{message_id}/redeliver", status_code=202, tags=["undelivered"])
+@router.post("/undelivered/{message_id}/redeliver", status_code=202, tags=["undelivered"], responses=may(404, 409))
 async def redeliver(_caller: Support, tx: Tx, office: Room, message_id: UUID) -> Count:
     """Send one again, in the background."""
     afterwards(tx, office.cabinet.called.set)
@@ -118,14 +119,14 @@ async def redeliver(_caller: Support, tx: Tx, office: Room, message_id: UUID) ->
     return Count(count=1)
 
 
-@router.delete("/undelivered/{message_id}", status_code=204, tags=["undelivered"])
+@router.delete("/undelivered/{message_id}", status_code=204, tags=["undelivered"], responses=may(404))
 async def discard(_caller: Support, tx: Tx, message_id: UUID) -> Response:
     """Forget one for good."""
     await failed_messages.discard(tx, message_id)
     return Response(status_code=204)
 
 
-@router.post("/campaigns", status_code=201, tags=["campaigns"], response_model=CampaignView)
+@router.post("/campaigns", status_code=201, tags=["campaigns"], response_model=CampaignView, responses=may(409))
 async def start_campaign(caller: Staff, tx: Tx, once: OnceOnly, office: Room, command: StartCampaign) -> Response:
     """Write to many."""
     id_ = await campaigns.create(tx, office.catalogue, command, caller.id)
@@ -140,38 +141,38 @@ async def list_campaigns(_caller: Staff, tx: Tx, limit: Limit = 20, cursor: UUID
     return {"items": items, "next": items[-1].id if len(items) == limit else None}
 
 
-@router.get("/campaigns/{campaign_id}", tags=["campaigns"])
+@router.get("/campaigns/{campaign_id}", tags=["campaigns"], responses=may(404))
 async def show_campaign(_caller: Staff, tx: Tx, campaign_id: UUID) -> CampaignView:
     """Show how far one is."""
     return await campaigns.get(tx, campaign_id)
 
 
-@router.post("/campaigns/{campaign_id}/recipients", tags=["campaigns"])
+@router.post("/campaigns/{campaign_id}/recipients", tags=["campaigns"], responses=may(404, 409))
 async def add_recipients(_caller: Staff, tx: Tx, campaign_id: UUID, audience: Audience) -> CampaignView:
     """Add named people to a draft."""
     await campaigns.extend(tx, campaign_id, audience)
     return await campaigns.get(tx, campaign_id)
 
 
-@router.post("/campaigns/{campaign_id}/start", tags=["campaigns"])
+@router.post("/campaigns/{campaign_id}/start", tags=["campaigns"], responses=may(404, 409))
 async def start_one(_caller: Staff, tx: Tx, office: Room, campaign_id: UUID) -> CampaignView:
     """Begin a draft."""
     return await _move(tx, office, campaign_id, "start")
 
 
-@router.post("/campaigns/{campaign_id}/pause", tags=["campaigns"])
+@router.post("/campaigns/{campaign_id}/pause", tags=["campaigns"], responses=may(404, 409))
 async def pause_one(_caller: Staff, tx: Tx, office: Room, campaign_id: UUID) -> CampaignView:
     """Hold one; what is in hand at the moment is still sent."""
     return await _move(tx, office, campaign_id, "pause")
 
 
-@router.post("/campaigns/{campaign_id}/resume", tags=["campaigns"])
+@router.post("/campaigns/{campaign_id}/resume", tags=["campaigns"], responses=may(404, 409))
 async def resume_one(_caller: Staff, tx: Tx, office: Room, campaign_id: UUID) -> CampaignView:
     """Let one go on."""
     return await _move(tx, office, campaign_id, "resume")
 
 
-@router.post("/campaigns/{campaign_id}/cancel", tags=["campaigns"])
+@router.post("/campaigns/{campaign_id}/cancel", tags=["campaigns"], responses=may(404, 409))
 async def cancel_one(_caller: Staff, tx: Tx, office: Room, campaign_id: UUID) -> CampaignView:
     """End one for good; what was not sent is skipped."""
     return await _move(tx, office, campaign_id, "cancel")
