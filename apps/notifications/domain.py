@@ -30,6 +30,8 @@ class State(StrEnum):
     """Given up; it is among the undelivered."""
     SKIPPED = "skipped"
     """Not wanted: declined, unsubscribed, suppressed, or its campaign was cancelled."""
+    GATHERED = "gathered"
+    """Told in a digest, which is a message of its own."""
     DISCARDED = "discarded"
     """Was undelivered; somebody has dealt with it, or it lay too long."""
 
@@ -62,6 +64,8 @@ class Outcome:
     reason: str | None = None
     due_at: datetime | None = None
     provider: str | None = None
+    digested: bool = False
+    """It waits for its reader's digest, which is due at `due_at`."""
     bounced: str | None = None
     """Its address, where nobody is there; after some of these nothing more is sent to it."""
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from apps.notifications.digest_hours import digest_due
 from apps.notifications.domain import REPEATABLE, Category, Outcome, State
 from apps.notifications.messages import Message
 from apps.notifications.quiet import quiet_until
@@ -30,10 +31,21 @@ def held_back(message: Message, now: datetime, chance: float) -> Outcome | None:
         return None
     if message.declined or message.suppressed:
         return Outcome(message.id, State.SKIPPED, _DECLINED if message.declined else _SUPPRESSED)
-    if message.quiet_from is not None and message.quiet_to is not None:
-        over = quiet_until(now, zone_of(message.timezone), message.quiet_from, message.quiet_to)
-        if over:
-            return Outcome(message.id, State.QUEUED, "quiet hours", over + _SPREAD * chance)
+    if later := _later(message, now, chance):
+        return later
     if message.recent >= MOST_A_DAY:
         return Outcome(message.id, State.QUEUED, "written to often enough today", now + _WAIT_WHEN_ENOUGH)
+    return None
+
+
+def _later(message: Message, now: datetime, chance: float) -> Outcome | None:
+    """Return until when its reader wants it to wait, or None."""
+    zone = zone_of(message.timezone)
+    if message.digest is not None and not message.lost:
+        due = digest_due(now, zone, message.digest)
+        return Outcome(message.id, State.QUEUED, "waits for the digest", due, digested=True)
+    if message.quiet_from is not None and message.quiet_to is not None:
+        over = quiet_until(now, zone, message.quiet_from, message.quiet_to)
+        if over:
+            return Outcome(message.id, State.QUEUED, "quiet hours", over + _SPREAD * chance)
     return None

@@ -1,6 +1,6 @@
 from apps.chassis.app import Chassis
 from apps.chassis.jobs import Jobs
-from apps.notifications import wordings
+from apps.notifications import digests, wordings
 from apps.notifications.office import Office
 from apps.notifications.undelivered import BATCH
 
@@ -21,6 +21,16 @@ async def learn_templates(chassis: Chassis) -> None:
     """Serve what staff wrote by way of another replica."""
     office: Office = chassis.extra
     await wordings.refresh(chassis.database, office.catalogue)
+
+
+@jobs.on("every-10s")
+async def tell_together(chassis: Chassis) -> None:
+    """Make one mail of what waits for each reader whose hour has come."""
+    office: Office = chassis.extra
+    for _ in range(_BATCHES_A_TICK):
+        async with chassis.database.transaction() as tx:
+            if await digests.gather(tx, office.catalogue) < digests.READERS_AT_ONCE:
+                break
 
 
 @jobs.on("every-10s")

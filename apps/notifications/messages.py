@@ -32,6 +32,8 @@ class Message:
     suppressed: bool
     recent: int
     """How much of its kind the recipient was written to within a day, where that is limited."""
+    digest: str | None
+    """How often the recipient wants news of its kind told together; None where it goes out by itself."""
     lost: bool
     """An answer to an earlier attempt was lost."""
     category: Category

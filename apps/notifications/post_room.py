@@ -10,7 +10,7 @@ from uuid import UUID
 
 from apps.chassis.database import Database
 from apps.chassis.pacing import Pace
-from apps.notifications import facts, store, suppressions
+from apps.notifications import digests, facts, store, suppressions
 from apps.notifications.domain import Category, Outcome
 from apps.notifications.holding_back import held_back
 from apps.notifications.intake import Intake
@@ -196,6 +196,7 @@ class PostRoom:
         async with self._database.transaction() as tx:
             rows = await store.settle(tx, outcomes, self._holder)
             facts.record(tx, rows)
+            await digests.hold(tx, outcomes)
             channels = {row.id: row.channel for row in rows}
             bounced = {o.bounced: channels[o.message_id] for o in outcomes if o.bounced and o.message_id in channels}
             if bounced:

@@ -14,17 +14,18 @@ from apps.notifications.shipped import channels as written_for
 from apps.notifications.sources import Channel
 
 _GET = Hot("""
-SELECT p.locale, p.timezone, p.quiet_from, p.quiet_to, p.device, p.channels, p.categories,
+SELECT p.locale, p.timezone, p.quiet_from, p.quiet_to, p.device, p.digest, p.channels, p.categories,
     c.locale AS own_locale, c.timezone AS own_timezone
 FROM (SELECT CAST(:user_id AS uuid) AS user_id) AS one
 LEFT JOIN preferences p USING (user_id) LEFT JOIN contacts c USING (user_id)
 """)
 _PUT = Hot("""
-INSERT INTO preferences (user_id, locale, timezone, quiet_from, quiet_to, device, channels, categories, open)
-VALUES (:user_id, :locale, :timezone, :quiet_from, :quiet_to, :device, CAST(:channels AS jsonb),
+INSERT INTO preferences (user_id, locale, timezone, quiet_from, quiet_to, device, digest, channels, categories, open)
+VALUES (:user_id, :locale, :timezone, :quiet_from, :quiet_to, :device, :digest, CAST(:channels AS jsonb),
     CAST(:categories AS jsonb), CAST(:open AS text[]))
 ON CONFLICT (user_id) DO UPDATE SET locale = excluded.locale, timezone = excluded.timezone,
     quiet_from = excluded.quiet_from, quiet_to = excluded.quiet_to, device = excluded.device,
+    digest = excluded.digest,
     channels = excluded.channels, categories = excluded.categories, open = excluded.open, updated_at = now()
 """)
 _LOCK = Hot("SELECT pg_advisory_xact_lock(hashtextextended('preferences:' || CAST(:user_id AS text), 0))")
@@ -37,7 +38,7 @@ WHERE p.user_id = ANY(CAST(:ids AS uuid[]))
 async def get(tx: AsyncSession, user_id: UUID) -> Preferences:
     """Return what *user_id* wants; who never said gets mail about everything."""
     (row,) = await _GET.run(tx, user_id=user_id)
-    told: dict[str, Any] = {"device": row.device}
+    told: dict[str, Any] = {"device": row.device, "digest": row.digest}
     if row.channels is not None:
         told |= {"channels": row.channels, "categories": row.categories}
     if row.quiet_from is not None:
@@ -57,6 +58,7 @@ async def put(tx: AsyncSession, user_id: UUID, wanted: Preferences) -> Preferenc
         quiet_from=quiet and quiet.begins,
         quiet_to=quiet and quiet.ends,
         device=wanted.device,
+        digest=wanted.digest,
         channels=wanted.channels.model_dump_json(),
         categories=wanted.categories.model_dump_json(),
         open=open_ways(wanted.channels, wanted.categories),

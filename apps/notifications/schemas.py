@@ -1,5 +1,5 @@
 from datetime import datetime, time
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -173,5 +173,7 @@ class Preferences(BaseModel):
     quiet_hours: QuietHours | None = None
     channels: Channels = Channels()
     categories: Categories = Categories()
+    digest: Literal["hourly", "daily"] | None = None
+    """Order news by mail told together: at each full hour, or at eight in the morning; without it, as it happens."""
     device: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,200}$")] | None = None
     """Where push messages go: a device's token, or a topic; without it the user's id."""

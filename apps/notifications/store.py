@@ -47,7 +47,7 @@ taken AS (
     RETURNING messages.*, chosen.lost
 ),
 reached AS (
-    SELECT taken.*, contacts.user_id IS NOT NULL AS known, contacts.name, preferences.open,
+    SELECT taken.*, contacts.user_id IS NOT NULL AS known, contacts.name, preferences.open, preferences.digest,
         preferences.quiet_from, preferences.quiet_to,
         coalesce(taken.locale, preferences.locale, contacts.locale) AS place,
         coalesce(preferences.timezone, contacts.timezone) AS timezone,
@@ -65,6 +65,8 @@ SELECT id, user_id, channel, address, known, name, place AS locale, timezone, qu
     CASE WHEN category = 'marketing' THEN (
         SELECT count(*) FROM messages m WHERE m.user_id = reached.user_id AND m.id > :day_ago
             AND m.category = 'marketing' AND m.state = 'delivered' AND m.id <> reached.id) ELSE 0 END AS recent,
+    CASE WHEN category = 'orders' AND channel = 'email' AND digest_at IS NULL AND template <> 'digest'
+        THEN digest END AS digest,
     lost, category, priority, template, campaign_id, data, sealed, attempts, first_tried_at, traceparent
 FROM reached ORDER BY priority, id
 """

@@ -54,6 +54,12 @@ DATA: dict[str, dict[str, Any]] = {
         "refunded_at": NOON,
     },
     "verify-email": {"email": "ann@example.org", "token": "t0k3n", "expires_at": NOON, "purpose": "registration"},
+    "digest": {
+        "items": [
+            {"subject": "Your parcel is on its way", "text": "Sidecart: your order A-1001 is on its way with DHL."},
+            {"subject": "Order A-1002 <is> confirmed", "text": ""},
+        ]
+    },
     "account-notice": {"kind": "refresh_token_reused", "happened_at": NOON},
 }
 # payments' facts bring the order's id for where its number is not known; a parcel's lines have no total
