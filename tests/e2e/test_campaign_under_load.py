@@ -16,7 +16,7 @@ from apps.contracts.users import UserRegistered
 from stack.home import Home
 from tests.bench.figures import spread
 from tests.bench.processes import Processes
-from tests.support.post import bare_rate, mails_kept, paid, people, publish
+from tests.support.post import bare_rate, mails_after, mails_kept, newest_mail, paid, people, publish
 from tests.support.shop import Shop, until
 from tests.support.system import System
 
@@ -72,13 +72,13 @@ async def ask(shop: Shop, method: str, path: str, body: Any = None) -> dict[str,
     return found
 
 
-async def upload(shop: Shop) -> str:
-    """Make a draft for as many readers as are wanted; return its id."""
+async def upload(shop: Shop, count: int) -> str:
+    """Make a draft for *count* readers; return its id."""
     data = {"subject": "Spring is here", "text": "Everything new. " * 20}
     told = {"template": "announcement", "channel": "email", "audience": {"emails": []}, "data": data, "start": False}
     id_ = str((await ask(shop, "POST", "/campaigns", told))["id"])
-    for first in range(0, MAILS, UPLOAD):
-        emails = [f"reader-{number}@example.org" for number in range(first, min(first + UPLOAD, MAILS))]
+    for first in range(0, count, UPLOAD):
+        emails = [f"reader-{number}@example.org" for number in range(first, min(first + UPLOAD, count))]
         await ask(shop, "POST", f"/campaigns/{id_}/recipients", {"emails": emails})
     return id_
 
@@ -99,12 +99,48 @@ async def confirmed(system: System, published: dict[str, float], buyers: Sequenc
     return list(took.values())
 
 
+SHARED = min(MAILS, 5_000)
+LEAST_SHARE = 0.15
+"""What the least busy of three must have done of the busiest one's work."""
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+async def test_three_replicas_share_a_campaign_and_send_nothing_twice(shop: Shop) -> None:
+    system = shop.system
+    await asyncio.to_thread(system.sidecart, "scale", "notifications=3")
+    try:
+        processes = Processes(Home(root=system.root, offset=system.offset))
+        last, before = await asyncio.to_thread(newest_mail, system), processes.read()
+        id_ = await upload(shop, SHARED)
+        await ask(shop, "POST", f"/campaigns/{id_}/start")
+
+        async def over() -> dict[str, Any] | None:
+            shown = await ask(shop, "GET", f"/campaigns/{id_}")
+            return shown if shown["status"] == "done" else None
+
+        shown = await until(over, "the campaign to be done", deadline_s=300, every_s=1)
+        after = processes.read()
+    finally:
+        await asyncio.to_thread(system.sidecart, "scale", "notifications=1")
+    replicas = ("notifications", "notifications-2", "notifications-3")
+    work = sorted(after.cpu_s[name] - before.cpu_s[name] for name in replicas)
+    print(f"\n{SHARED} mails by three replicas, CPU seconds {work}")
+    readers: list[str] = []
+    while page := await asyncio.to_thread(mails_after, system, last):
+        readers += [mail["recipients"][0] for mail in page]
+        last = page[-1]["id"]
+    assert (shown["sent"], shown["failed"], shown["skipped"]) == (SHARED, 0, 0)
+    assert len(readers) == len(set(readers)) == SHARED
+    assert work[0] > work[-1] * LEAST_SHARE
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 async def test_a_campaign_is_fast_stays_small_and_delays_nobody(shop: Shop) -> None:
     system, watch, buyers = shop.system, Watch(), list(people(BUYERS))
     await publish(system, "users", buyers)
-    id_ = await upload(shop)
+    id_ = await upload(shop, MAILS)
     bare = await asyncio.to_thread(bare_rate, system, BARE)
     processes = Processes(Home(root=system.root, offset=system.offset))
     kept, before = mails_kept(system), processes.read()

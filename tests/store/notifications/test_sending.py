@@ -41,6 +41,7 @@ async def test_each_mail_goes_to_its_own_customer_one_at_a_time(database: Databa
         assert metadata["subject"] == f"Order A-{number} is confirmed"
         assert f"<strong>A-{number}</strong>" in body
         assert (metadata["emailCC"], metadata["emailBCC"], metadata["listUnsubscribe"]) == ("", "", "")
+        assert metadata["maybeTaken"] == ""
         assert f"A-{number}" in metadata["textBody"]
     assert sidecar.most_at_once == 1
 
@@ -96,6 +97,8 @@ async def test_what_a_dead_sender_had_claimed_is_sent_once_its_lease_is_over(dat
         await process.room.sweep()
         await all_in(database, "delivered")
     assert len(sidecar.sent) == 1
+    # it may have gone out, and the component is the one that knows
+    assert sidecar.sent[0][1]["maybeTaken"] == "true"
 
 
 async def test_the_next_process_in_a_dead_ones_place_need_not_wait_for_the_lease(database: Database) -> None:
