@@ -144,7 +144,7 @@ async def test_a_message_whose_lease_was_lost_is_not_sent(database: Database) ->
     ids = await confirmations(database, [await customer(database) for _ in range(2)])
     sidecar = FakeSidecar()
     sidecar.gate.clear()
-    async with running(database, sidecar, lease=timedelta(milliseconds=90)) as process:
+    async with running(database, sidecar, lease=timedelta(milliseconds=600)) as process:
         process.intake.bring(ids)
         await until(lambda: holds(process, 2), "both are claimed")
         await until(lambda: fact_is(sum(sidecar.running.values()) == 1), "the first is being sent")
