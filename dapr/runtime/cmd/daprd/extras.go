@@ -7,7 +7,6 @@ import (
 	contrib "github.com/dapr/components-contrib/bindings"
 	"github.com/dapr/components-contrib/bindings/apns"
 	"github.com/dapr/components-contrib/bindings/aws/ses"
-	"github.com/dapr/components-contrib/bindings/aws/sns"
 	mqtt "github.com/dapr/components-contrib/bindings/mqtt3"
 	"github.com/dapr/components-contrib/bindings/postmark"
 	"github.com/dapr/components-contrib/bindings/twilio/sendgrid"
@@ -34,6 +33,7 @@ import (
 	"sidecart/runtime/names"
 	"sidecart/runtime/rabbitmq"
 	"sidecart/runtime/smtp"
+	"sidecart/runtime/texts"
 )
 
 // The build tag "stablecomponents" brings what upstream calls stable. What follows is the rest
@@ -54,7 +54,7 @@ func registerBindings() {
 	outputs := map[string]func(logger.Logger) contrib.OutputBinding{
 		"apns":            apns.NewAPNS,
 		"aws.ses":         ses.NewAWSSES,
-		"aws.sns":         sns.NewAWSSNS,
+		"aws.sns":         texts.New,
 		"mqtt3":           func(log logger.Logger) contrib.OutputBinding { return mqtt.NewMQTT(log) },
 		"postmark":        postmark.NewPostmark,
 		"smtp":            smtp.New,
