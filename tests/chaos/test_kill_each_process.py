@@ -27,7 +27,7 @@ async def survive(name: str, system: System, shop: Shop, customers: list[Custome
     await shop.put_product(sku, stock=SOLD)
     audit = Audit(shop, {sku: SOLD})
     before = system.status()[name]
-    async with Load(shop, customers, sku, rate=RATE, cancel_share=0.1) as load:
+    async with Load(shop, customers, sku, rate=RATE, cancel_share=0.1, life_share=0.05) as load:
         await asyncio.sleep(seconds / 2)
         killed = await asyncio.to_thread(system.kill, name)
         back = await asyncio.to_thread(system.wait_ready, name, not_pid=killed, deadline_s=BACK_WITHIN_S)

@@ -41,7 +41,7 @@ async def live(shop: Shop, customers: list[Customer], seconds: float) -> None:
     sku = f"tea-{letters(8)}"
     await shop.put_product(sku, stock=SOLD)
     audit = Audit(shop, {sku: SOLD})
-    async with Load(shop, customers, sku, rate=RATE, cancel_share=0.3) as load:
+    async with Load(shop, customers, sku, rate=RATE, cancel_share=0.3, life_share=0.2) as load:
         await asyncio.sleep(seconds)
         await shop.register()
     await audit.hold(load.outcome.placed, deadline_s=WELL_WITHIN_S)

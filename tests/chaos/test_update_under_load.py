@@ -22,7 +22,7 @@ async def change(shop: Shop, customers: list[Customer], *commands: tuple[str, st
     sku = f"tea-{letters(8)}"
     await shop.put_product(sku, stock=SOLD)
     audit = Audit(shop, {sku: SOLD})
-    async with Load(shop, customers, sku, rate=RATE, cancel_share=0.1) as load:
+    async with Load(shop, customers, sku, rate=RATE, cancel_share=0.1, life_share=0.05) as load:
         await asyncio.sleep(1)
         for command in commands:
             await asyncio.to_thread(shop.system.sidecart, *command)

@@ -26,6 +26,12 @@ class Placed:
     """The Idempotency-Key, which the client also wrote into the order's note."""
     cancelled: bool = False
     """Whether a wish to cancel was accepted as well."""
+    edited: bool = False
+    """Whether an edit was accepted as well; *total* is what it came to cost."""
+    shipped: int = 0
+    """How many pieces staff were told have been sent."""
+    returned: int = 0
+    """How many pieces staff were told have come back."""
 
 
 @dataclass(slots=True)
@@ -56,7 +62,8 @@ def violations(placed: Iterable[Placed], seen: Seen, *, mails_may_repeat: int = 
     intents = _by_order(seen)
     returned = _returned(seen)
     for id_, order in seen.orders.items():
-        found += [f"{id_}: {what}" for what in _money(order, intents.get(id_, []), returned)]
+        charges = 2 if id_ in accepted and accepted[id_].edited else 1
+        found += [f"{id_}: {what}" for what in _money(order, intents.get(id_, []), returned, charges)]
         if seen.payments is not None:
             found += [f"{id_}: {what}" for what in _records(order, seen.payments.get(id_, []), intents.get(id_, []))]
     for id_ in accepted.keys() & seen.orders.keys():
@@ -90,28 +97,52 @@ def _strangers(seen: Seen, intents: dict[str, list[Json]]) -> set[str]:
     return intents.keys() - seen.orders.keys()
 
 
-def _money(order: Json, taken: list[Json], returned: Counter[str]) -> Iterator[str]:
-    """At most one charge, of the order's amount; kept while the order stands, returned where it does not."""
-    if len(taken) > 1:
+def _money(order: Json, taken: list[Json], returned: Counter[str], charges: int) -> Iterator[str]:
+    """At most one charge, of the order's amount, and one more for an edit; kept is what is due, and no more."""
+    if len(taken) > charges:
         yield f"charged {len(taken)} times: {', '.join(intent['id'] for intent in taken)}"
     for intent in taken:
         at_processor = (intent["amount_received"], str(intent["currency"]).upper())
-        if at_processor != (order["total"]["amount"], order["total"]["currency"]):
+        if charges == 1 and at_processor != (order["total"]["amount"], order["total"]["currency"]):
             yield f"costs {order['total']}, but the processor took {at_processor}"
     kept = sum(int(intent["amount_received"]) - returned[intent["id"]] for intent in taken)
-    due = order["total"]["amount"] if order["status"] == "paid" else 0
-    if kept != due:
+    if kept != _due(order):
         yield f"{_standing(order)}, but the processor keeps {kept}"
-    yield from _settled(order, charged=bool(taken))
+    yield from _settled(order, kept, charged=bool(taken))
 
 
-def _settled(order: Json, *, charged: bool) -> Iterator[str]:
+def _due(order: Json) -> int:
+    """Return what is to be kept for an order: its price without what came back, once it was paid."""
+    if order["status"] in LEFT | {"placed"}:
+        return 0
+    back = sum(int(each["refund"]["amount"]) for each in order.get("returns", ()))
+    return int(order["total"]["amount"]) - back
+
+
+def _settled(order: Json, kept: int, *, charged: bool) -> Iterator[str]:
     """Nothing waits any more: it is paid, or declined, or left and the charge, if there was one, is back."""
     if order["status"] in LEFT:
         if charged and order["payment_status"] != "refunded":
             yield f"{_standing(order)}, though its charge went back"
-    elif order["payment_status"] != "declined" and _standing(order) != "paid/captured":
-        yield f"stuck: {_standing(order)}, charged: {charged}"
+    elif order["status"] == "placed" or order["payment_status"] in {"pending", "authorised", "unknown"}:
+        if order["payment_status"] != "declined":
+            yield f"stuck: {_standing(order)}, charged: {charged}"
+    elif order["payment_status"] != "declined" and (order["payment_status"] == "refunded") != (kept == 0):
+        yield f"{_standing(order)}, and the processor keeps {kept}"
+    if order["status"] not in LEFT | {"placed"} and order["status"] != (there := _goods(order)):
+        yield f"{order['status']}, but by its parcels and returns it is {there}"
+
+
+def _goods(order: Json) -> str:
+    """Return where a paid order is by what of it was sent, has arrived and has come back."""
+    lines = order["lines"]
+    wanted, shipped, back = (sum(line.get(what, 0) for line in lines) for what in ("quantity", "shipped", "returned"))
+    arrived = [bool(parcel["delivered_at"]) for parcel in order.get("shipments", ())]
+    if back:
+        return "returned" if back == wanted else "partly_returned"
+    if shipped < wanted:
+        return "partly_shipped" if shipped else "paid"
+    return "delivered" if all(arrived) else "partly_delivered" if any(arrived) else "shipped"
 
 
 def _standing(order: Json) -> str:
@@ -127,8 +158,10 @@ def _records(order: Json, payments: list[Json], taken: list[Json]) -> Iterator[s
     if captured != received:
         yield f"payments recorded {captured} as captured, the processor {received}"
     refunded = sum(payment["refunded"]["amount"] for payment in payments)
-    if refunded != (captured if order["status"] in LEFT else 0):
+    if captured - refunded != _due(order):
         yield f"{order['status']}, and payments recorded {refunded} of {captured} as refunded"
+    if "refunded" in order and order["refunded"]["amount"] != refunded:
+        yield f"shows {order['refunded']['amount']} as refunded, payments {refunded}"
 
 
 def _promises(placed: Placed, order: Json, mails: Counter[tuple[str, str]]) -> Iterator[str]:
@@ -137,9 +170,24 @@ def _promises(placed: Placed, order: Json, mails: Counter[tuple[str, str]]) -> I
         yield "is not the order that was accepted under this id"
     if placed.cancelled and order["status"] not in LEFT:
         yield f"its cancelling was accepted, but it is {order['status']}"
-    said = {"paid": "confirmed", "cancelled": "cancelled"}.get(order["status"])
-    if said and not mails[placed.email, f"Order {placed.number} is {said}"]:
-        yield f"{order['status']}, but no mail says so"
+    for what in ("shipped", "returned"):
+        if (told := getattr(placed, what)) != (pieces := sum(line.get(what, 0) for line in order["lines"])):
+            yield f"{told} pieces were accepted as {what}, and it says {pieces}"
+    for said in _letters(placed, order):
+        if not mails[placed.email, f"Order {placed.number} {said}"]:
+            yield f"{order['status']}, but no mail says so: it {said}"
+
+
+def _letters(placed: Placed, order: Json) -> Iterator[str]:
+    """Yield what must have been said by mail of an order that came to rest where it is."""
+    if order["status"] == "cancelled":
+        yield "is cancelled"
+    elif order["status"] not in LEFT | {"placed"}:
+        yield "is confirmed"
+    if order.get("shipments"):
+        yield "is on its way"
+    if placed.edited:
+        yield "was changed"
 
 
 def _keys(seen: Seen) -> Iterator[str]:
@@ -163,7 +211,13 @@ def _stock(seen: Seen) -> Iterator[str]:
 
 
 def _repeated(seen: Seen, allowed: int) -> Iterator[str]:
-    twice = {mail: count for mail, count in seen.mails.items() if count > 1}
-    if sum(count - 1 for count in twice.values()) > allowed:
+    """Each letter comes once; that a parcel left or arrived, once for each parcel."""
+    most: Counter[str] = Counter()
+    for order in seen.orders.values():
+        parcels = order.get("shipments", ())
+        most[f"Order {order['number']} is on its way"] = len(parcels)
+        most[f"Order {order['number']} was delivered"] = sum(bool(parcel["delivered_at"]) for parcel in parcels)
+    twice = {mail: count for mail, count in seen.mails.items() if count > max(1, most[mail[1]])}
+    if sum(count - max(1, most[mail[1]]) for mail, count in twice.items()) > allowed:
         for (to, subject), count in twice.items():
             yield f"{to}: {subject!r} came {count} times"

@@ -5,12 +5,13 @@ import random
 import string
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 
+from tests.support import lives
 from tests.support.invariants import Placed
 from tests.support.shop import ADDRESS, Answer, Customer, Shop
 
@@ -53,19 +54,23 @@ class Load:
     """`async with Load(...) as load:` orders *rate* times a second until the block ends, then waits for the answers.
 
     *cancel_share* of the orders are cancelled as soon as they are accepted, while they may be in the middle of paying.
+    *life_share* of them live on: changed, sent in parcels, delivered, and taken back in part.
     """
 
     def __init__(
-        self, shop: Shop, customers: Sequence[Customer], sku: str, *, rate: float, cancel_share: float = 0.0
-    ) -> None:
+        self, shop: Shop, customers: Sequence[Customer], sku: str, *,
+        rate: float, cancel_share: float = 0.0, life_share: float = 0.0,
+    ) -> None:  # fmt: skip
         self._shop = shop
         self._customers = customers
         self._sku = sku
         self._rate = rate
         self._cancel_share = cancel_share
+        self._life_share = life_share
         self._door = asyncio.Semaphore(AT_ONCE)
         self._stopped = asyncio.Event()
         self._pacing: asyncio.Task[None] | None = None
+        self._staff_token = ""
         self.outcome = Outcome()
 
     async def __aenter__(self) -> Self:
@@ -90,47 +95,60 @@ class Load:
                 await asyncio.sleep(max(0.0, started + number / self._rate - time.monotonic()))
 
     async def _one(self, customer: Customer) -> None:
-        key, began = letters(), time.monotonic()
+        key, began, chance = letters(), time.monotonic(), random.random()
+        lives_on = chance > 1 - self._life_share
         order = {
-            "lines": [{"sku": self._sku, "quantity": 1}],
+            "lines": [{"sku": self._sku, "quantity": lives.PIECES if lives_on else 1}],
             "shipping_address": ADDRESS,
             "payment_method": "pm_card_visa",
             "note": key,
         }
-        answer = await self._until_answered(customer, "/orders", order, key)
+        answer = await self.until_answered("POST", "/orders", order, customer.token, {"idempotency-key": key})
         if answer is None:
             return
         if answer.status != 201:
             self.outcome.refused.append(f"POST /orders: {answer.status} {answer.text}")
             return
         self.outcome.latencies_s.append(time.monotonic() - began)
-        cancelled = random.random() < self._cancel_share and await self._cancel(customer, answer.body["id"])
         body = answer.body
-        self.outcome.placed.append(Placed(body["id"], body["number"], customer.email, body["total"], key, cancelled))
+        placed = Placed(body["id"], body["number"], customer.email, body["total"], key)
+        if chance < self._cancel_share:
+            placed = replace(placed, cancelled=await self._cancel(customer, placed.id))
+        elif lives_on:
+            placed = await lives.live_on(self, self._staff(), customer, self._sku, placed)
+        self.outcome.placed.append(placed)
+
+    def _staff(self) -> str:
+        if not self._staff_token:
+            self._staff_token = self._shop.operator_token("staff", ttl_s=24 * 3600)
+        return self._staff_token
 
     async def _cancel(self, customer: Customer, order_id: str) -> bool:
-        answer = await self._until_answered(customer, f"/orders/{order_id}/cancel", {}, letters())
+        key = {"idempotency-key": letters()}
+        answer = await self.until_answered("POST", f"/orders/{order_id}/cancel", {}, customer.token, key)
         if answer is not None and answer.status != 202:
             self.outcome.refused.append(f"cancel {order_id}: {answer.status} {answer.text}")
         return answer is not None and answer.status == 202
 
-    async def _until_answered(self, customer: Customer, path: str, body: Any, key: str) -> Answer | None:
-        """Repeat a POST under the same key while the answer is that there is none yet; patience ends after a while."""
+    async def until_answered(
+        self, method: str, path: str, body: Any, token: str, headers: dict[str, str] | None = None
+    ) -> Answer | None:
+        """Repeat a request under the same key while the answer is that there is none yet; patience ends some time."""
         limit, pause, last = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S, "nothing"
         while time.monotonic() < limit:
             self.outcome.tries += 1
             try:
                 async with self._door:
-                    answer = await self._shop.call("orders", "POST", path, body, token=customer.token, key=key)
+                    answer = await self._shop.call("orders", method, path, body, token=token, headers=headers)
                 if not _comes_later(answer):
                     return answer
                 last = f"{answer.status} {answer.text}"
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 last = repr(error)
-            self.outcome.failed.append(f"POST {path}: {last}")
+            self.outcome.failed.append(f"{method} {path}: {last}")
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))
             pause = min(pause * 2, LONGEST_PAUSE_S)
-        self.outcome.refused.append(f"POST {path} was not answered within {PATIENCE_S:.0f} s; last: {last}")
+        self.outcome.refused.append(f"{method} {path} was not answered within {PATIENCE_S:.0f} s; last: {last}")
         return None
 
 

@@ -27,9 +27,9 @@ SELECT id, lpad(to_hex(n), 12, '0'),
 FROM (
     SELECT n, at, (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000'
         || lpad(to_hex(n), 12, '0'))::uuid AS id,
-        CASE WHEN n %% 500 = 0 THEN 'placed' WHEN n %% 50 = 1 THEN 'cancelled' WHEN n %% 20 = 2 THEN 'paid'
+        CASE WHEN turn %% 500 = 0 THEN 'placed' WHEN turn %% 50 = 1 THEN 'cancelled' WHEN turn %% 20 = 2 THEN 'paid'
             ELSE 'delivered' END AS status
-    FROM (SELECT n, %(newest)s - (%(total)s - n) * %(pause)s AS at
+    FROM (SELECT n, n + n / %(customers)s AS turn, %(newest)s - (%(total)s - n) * %(pause)s AS at
         FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS s(n)) AS moments
 ) AS made WHERE at >= %(begins)s AND at < %(ends)s
 """

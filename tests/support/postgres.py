@@ -37,6 +37,7 @@ class Cluster:
 
     port: int
     _templates: set[str] = field(default_factory=set)
+    _roles: set[str] = field(default_factory=set)
     _count: Iterator[int] = field(default_factory=itertools.count)
 
     def url(self, role: str, database: str) -> str:
@@ -45,11 +46,11 @@ class Cluster:
     def connect(self, role: str, database: str) -> psycopg.Connection:
         return psycopg.connect(self.url(role, database), autocommit=True)
 
-    def database_for(self, service: str) -> str:
-        """Return the address, for the runtime role, of a fresh database with every migration of *service* applied."""
-        template = f"{service}_template"
-        if service not in self._templates:
-            self._make_template(service, template)
+    def database_for(self, service: str, revision: str = "head") -> str:
+        """Return the runtime role's address of a fresh database with *service*'s migrations up to *revision*."""
+        template = f"{service}_template_{revision}"
+        if template not in self._templates:
+            self._make_template(service, template, revision)
         name = f"{service}_{next(self._count)}"
         with self.connect("postgres", "postgres") as server:
             create = SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
@@ -66,16 +67,18 @@ class Cluster:
                 inside.execute(statement.encode())
         return self.url("postgres", name)
 
-    def _make_template(self, service: str, template: str) -> None:
+    def _make_template(self, service: str, template: str, revision: str) -> None:
         owner = f"{service}_owner"
         with self.connect("postgres", "postgres") as server:
-            for role in (owner, service):
-                server.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(role)))
+            if service not in self._roles:
+                for role in (owner, service):
+                    server.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(role)))
+                self._roles.add(service)
             server.execute(SQL("CREATE DATABASE {} OWNER {}").format(Identifier(template), Identifier(owner)))
         with self.connect("postgres", template) as inside:
             inside.execute(databases._rights(owner, service))
-        migrate.upgrade(service, self.url(owner, template))
-        self._templates.add(service)
+        migrate.upgrade(service, self.url(owner, template), revision)
+        self._templates.add(template)
 
 
 def premises(prefix: str) -> tuple[str | None, Path, Path]:

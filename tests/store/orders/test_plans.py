@@ -57,7 +57,7 @@ async def questions(shop: Shop) -> dict[str, tuple[Hot, dict[str, Any]]]:
         "an order": asked(order_id=one, customer_id=CUSTOMER),
         "a customer's list": asked(customer_id=CUSTOMER),
         "a customer's next page": asked(customer_id=CUSTOMER, below_id=month_ago),
-        "a customer's list by status": asked(customer_id=CUSTOMER, status="paid"),
+        "a customer's list by status": asked(customer_id=CUSTOMER, status="delivered"),
         "everybody's list": asked(),
         "everybody's list by status": asked(status="paid"),
         "everybody's list by a rare status": asked(status="placed"),

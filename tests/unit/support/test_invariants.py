@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.invariants import Placed, Seen, violations
+from tests.support.invariants import Json, Placed, Seen, violations
 
 TOTAL = {"amount": 1999, "currency": "EUR"}
 PAID = Placed("o1", "AAAA-BBBB-CCCC", "ada@example.org", TOTAL, "key-a")
@@ -89,6 +89,70 @@ def test_each_violation_is_named(case: str) -> None:
     seen = well()
     harm(seen)
     found = violations([PAID, LEFT], seen)
+    assert any(each.startswith(told) for each in found), found
+
+
+LIVED = Placed("o3", "GGGG-HHHH-JJJJ", "eve@example.org", {"amount": 7996, "currency": "EUR"}, "key-c",
+               edited=True, shipped=4, returned=1)  # fmt: skip
+
+
+def lived() -> Seen:
+    """One order of three pieces that became four, was sent in two parcels, and came back in part."""
+    parcels = [{"delivered_at": "2026-01-01T00:00:00Z"}, {"delivered_at": "2026-01-02T00:00:00Z"}]
+    order = {
+        "status": "partly_returned", "payment_status": "partly_refunded", "number": LIVED.number, "note": "key-c",
+        "total": LIVED.total, "refunded": {"amount": 1999, "currency": "EUR"}, "shipments": parcels,
+        "lines": [{"sku": "tea", "quantity": 4, "shipped": 4, "returned": 1}], "returns": [{"refund": TOTAL}],
+    }  # fmt: skip
+    captured, back = {"amount": 7996, "currency": "EUR"}, {"amount": 1999, "currency": "EUR"}
+    letters = ["is confirmed", "was changed", *["is on its way", "was delivered"] * 2]
+    return Seen(
+        orders={"o3": order},
+        intents=[intent("pi_1", "o3", 5997), intent("pi_2", "o3")],
+        refunds=[{"status": "succeeded", "payment_intent": "pi_2", "amount": 1999}],
+        payments={"o3": [{"captured": captured, "refunded": back}]},
+        mails=Counter((LIVED.email, f"Order {LIVED.number} {said}") for said in letters),
+        stock={"tea": (10, 6)},
+    )
+
+
+def line(seen: Seen) -> Json:
+    found: Json = seen.orders["o3"]["lines"][0]
+    return found
+
+
+LIVES: dict[str, tuple[Callable[[Seen], object], str]] = {
+    "charged a third time": (lambda seen: seen.intents.append(intent("pi_9", "o3")), "o3: charged 3 times"),
+    "never charged at first": (lambda seen: seen.intents.pop(0), "o3: partly_returned/partly_refunded, but the proc"),
+    "return not refunded": (lambda seen: seen.refunds.clear(), "o3: partly_returned/partly_refunded, but the proces"),
+    "refund not shown": (lambda seen: seen.orders["o3"]["refunded"].update(amount=0), "o3: shows 0 as refunded"),
+    "status behind": (lambda seen: seen.orders["o3"].update(status="delivered"), "o3: delivered, but by its parcels"),
+    "stuck": (lambda seen: seen.orders["o3"].update(payment_status="pending"), "o3: stuck"),
+    "all refunded, it says": (lambda seen: seen.orders["o3"].update(payment_status="refunded"), "o3: partly_returned/"),
+    "parcel forgotten": (lambda seen: line(seen).update(shipped=3), "o3: 4 pieces were accepted as shipped"),
+    "return forgotten": (lambda seen: line(seen).update(returned=0), "o3: 1 pieces were accepted as returned"),
+    "return twice": (lambda seen: line(seen).update(returned=2), "o3: 1 pieces were accepted as returned"),
+    "edit forgotten": (lambda seen: seen.orders["o3"].update(total=TOTAL), "o3: is not the order that was accepted"),
+    "back on sale by itself": (lambda seen: seen.stock.update(tea=(10, 7)), "tea: 10 were there and 4 are sold"),
+    "no word of the parcel": (
+        lambda seen: seen.mails.pop((LIVED.email, f"Order {LIVED.number} is on its way")), "o3: partly_returned, but no"
+    ),
+    "a parcel told thrice": (
+        lambda seen: seen.mails.update([(LIVED.email, f"Order {LIVED.number} is on its way")]), LIVED.email
+    ),
+}  # fmt: skip
+
+
+def test_nothing_is_wrong_with_a_whole_life() -> None:
+    assert violations([LIVED], lived()) == []
+
+
+@pytest.mark.parametrize("case", LIVES)
+def test_each_violation_of_a_whole_life_is_named(case: str) -> None:
+    harm, told = LIVES[case]
+    seen = lived()
+    harm(seen)
+    found = violations([LIVED], seen)
     assert any(each.startswith(told) for each in found), found
 
 
