@@ -111,5 +111,5 @@ async def sweep(stage: Stage) -> Act:
 
 Scene = Callable[[Stage], Awaitable[Act]]
 # who asks, asks about all that others left waiting: so it comes first
-FEW: Final[list[Scene]] = [ask, place, edit, ship, be_paid, sweep]
-SCENES: Final = [*FEW, cancel, arrive, come_back, be_declined, be_refunded, expire]
+FEW: Final[list[Scene]] = [ask, place, edit, be_paid, sweep]
+SCENES: Final = [*FEW, ship, cancel, arrive, come_back, be_declined, be_refunded, expire]
