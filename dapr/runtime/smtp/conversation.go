@@ -22,6 +22,7 @@ const (
 	// A firewall forgets idle connections without a word: the first answer on a kept one tells.
 	firstWordLimit = 5 * time.Second
 	farewellLimit  = time.Second
+	lastWordLimit  = 2 * time.Second
 	// From this port on TLS is spoken from the first byte.
 	implicitTLSPort = 465
 	closing         = 421
@@ -214,7 +215,7 @@ func (c *conversation) end() {
 
 // bound ends what waits on connection with ctx, or after longest.
 func bound(ctx context.Context, connection net.Conn, longest time.Duration) (stop func() bool) {
-	stop = context.AfterFunc(ctx, func() { _ = connection.SetDeadline(past) })
+	stop = context.AfterFunc(ctx, func() { _ = connection.SetDeadline(end(ctx)) })
 	limit(ctx, connection, longest)
 	return stop
 }
@@ -223,8 +224,17 @@ func bound(ctx context.Context, connection net.Conn, longest time.Duration) (sto
 func limit(ctx context.Context, connection net.Conn, longest time.Duration) {
 	_ = connection.SetDeadline(time.Now().Add(longest))
 	if ctx.Err() != nil {
-		_ = connection.SetDeadline(past)
+		_ = connection.SetDeadline(end(ctx))
 	}
+}
+
+// end tells until when a conversation may go on whose ctx has ended. A sender that is gone, killed perhaps, will ask
+// again: what the server says to this mail is worth hearing.
+func end(ctx context.Context) time.Time {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return past
+	}
+	return time.Now().Add(lastWordLimit)
 }
 
 var past = time.Unix(1, 0)

@@ -73,6 +73,26 @@ func TestARepeatWaitsForTheOneThatIsOnItsWay(t *testing.T) {
 	}
 }
 
+func TestAMailWhoseSenderWasKilledIsHeardToTheEndAndRemembered(t *testing.T) {
+	s := serve(t)
+	m, said := mailer(t, s, nil), fields{"messageId": "killed@sidecart.example"}
+	ctx, killed := context.WithCancel(context.Background())
+	s.says(func(_ int, command string) string {
+		if command == "." {
+			killed()
+			time.Sleep(50 * time.Millisecond)
+		}
+		return ""
+	})
+	_ = sendWithin(ctx, m, "x", said)
+	s.says(usual)
+	said[again] = "true"
+	must(t, send(m, "x", said))
+	if len(s.kept()) != 1 {
+		t.Errorf("%d mails", len(s.kept()))
+	}
+}
+
 func (l *ledger) underwayNow() []mark {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
