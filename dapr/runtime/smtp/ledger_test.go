@@ -85,6 +85,9 @@ func TestAMailWhoseSenderWasKilledIsHeardToTheEndAndRemembered(t *testing.T) {
 		return ""
 	})
 	_ = sendWithin(ctx, m, "x", said)
+	for deadline := time.Now().Add(5 * time.Second); len(s.kept()) == 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 	s.says(usual)
 	said[again] = "true"
 	must(t, send(m, "x", said))
