@@ -81,6 +81,12 @@ class Tokens:
         found = list(await self.source())
         if not found:
             raise SidecarError("users published no key")
+        await self.take(found)
+
+    async def take(self, found: Sequence[Jwk]) -> None:
+        """Verify by these keys from now on and by no others, and keep them; nothing to do where they are those held."""
+        if {key.kid for key in self._keys.keys} == {key["kid"] for key in found}:
+            return
         kids = [str(key["kid"]) for key in found]
         async with self._database.transaction() as tx:
             await tx.execute(_SAVE, {"kids": kids, "jwks": [orjson.dumps(key).decode() for key in found]})

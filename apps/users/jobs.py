@@ -22,8 +22,10 @@ _WHOLE_DAY: Final = timedelta(days=1)
 
 @jobs.on("every-10s")
 async def keep_keys(chassis: Chassis) -> None:
-    """Rotate the signing key when it is time."""
-    await rotation.keep(chassis.extra)
+    """Rotate the signing key when it is time, and verify by what is published: a key may have been compromised."""
+    means: Means = chassis.extra
+    await rotation.keep(means)
+    await chassis.tokens.take(means.signer.published)
 
 
 @jobs.on("every-10s")

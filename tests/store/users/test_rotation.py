@@ -74,6 +74,15 @@ async def test_a_compromised_key_goes_at_once_with_all_it_signed(home: Home, oth
     assert not await other.accepts(before)
 
 
+async def test_users_refuses_what_a_compromised_key_signed_from_the_next_tick_on(home: Home) -> None:
+    before = home.operator("support")
+    assert (await home.call("GET", "/users", token=before)).status == 200
+    await rotation.rotate(home.means, "operator", compromised=True)
+    await home.call("POST", "/jobs/every-10s")
+    assert (await home.call("GET", "/users", token=before)).status == 401
+    assert (await home.call("GET", "/users", token=home.operator("support"))).status == 200
+
+
 async def test_the_clock_rotates_when_it_is_time_and_withdraws_what_nobody_needs(home: Home) -> None:
     first = home.means.signer.kid
     chassis = cast("Chassis", home.app.state.chassis)
