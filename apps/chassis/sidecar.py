@@ -97,6 +97,11 @@ class Endpoint:
             raise SidecarError(f"no answer by {self.url}: {type(error).__name__}") from error
 
 
+def is_shed(answer: bytes) -> bool:
+    """Tell whether the sidecar's breaker answered: this call went nowhere, though one that it repeated may have."""
+    return b"circuit breaker is open" in answer
+
+
 class Sidecar:
     """All that a service says to the world goes through here: one gRPC channel, one HTTP pool, per process."""
 

@@ -20,8 +20,8 @@ class PaymentsSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="PAYMENTS_")
     service: ClassVar = "payments"
 
-    concurrency: PositiveInt = 16
-    """Calls to the processor at once, per process."""
+    concurrency: PositiveInt = 64
+    """Calls to the processor at once, per process, at most: a processor that limits us has fewer."""
     call_timeout: timedelta = timedelta(seconds=25)
     """A backstop behind the sidecar's own timeouts; an answer that comes later counts as lost."""
     lease: timedelta = timedelta(seconds=30)

@@ -25,6 +25,8 @@ from apps.payments.provider import (
 
 # Processors forget idempotency keys after a day; from here on repeating a refund is preceded by a question.
 KEY_LIFETIME: Final = timedelta(hours=20)
+# So long an attempt of which no answer was lost may have waited: the shortest life of such a key is an hour.
+_WAITED_FOR: Final = timedelta(minutes=30)
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
 _BUSY_PAUSE_S: Final = 1.0
@@ -139,9 +141,13 @@ def pause(outcome: ChargeOutcome | RefundOutcome | None, tries: int) -> timedelt
 
 
 def _is_open(attempt: Attempt, now: datetime, again: bool) -> bool:
-    """Tell whether an attempt that may have been made is too old to be repeated under its reference."""
-    begun = again or attempt.open_since is not None
-    return begun and now - (attempt.open_since or attempt.planned_at) > REPEAT_FOR
+    """Tell whether an attempt that may have been made is too old to be repeated under its reference.
+
+    One of which no answer was lost, as far as is known, waited for a processor that was busy or for a worker.
+    """
+    if attempt.open_since is not None:
+        return now - attempt.open_since > REPEAT_FOR
+    return again and now - attempt.planned_at > _WAITED_FOR
 
 
 def look_again(outcomes: Sequence[Answer], tries: int) -> timedelta | None:

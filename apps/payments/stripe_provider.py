@@ -13,7 +13,7 @@ import orjson
 import stripe
 from stripe import AIOHTTPClient, CardError, InvalidRequestError, StripeClient, StripeError, WebhookSignature
 
-from apps.chassis.sidecar import Endpoint
+from apps.chassis.sidecar import Endpoint, is_shed
 from apps.chassis.telemetry import log
 from apps.payments import stripe_answers as answers
 from apps.payments import stripe_lists
@@ -200,6 +200,8 @@ def _trouble(error: Exception) -> Lost | Busy:
     status = error.http_status if isinstance(error, StripeError) else None
     if status == _RATE_LIMITED:
         return Busy("rate limited", _retry_after(error))
+    if isinstance(error, StripeError) and is_shed(answers.body(error)):
+        return Busy("breaker open")
     if status in _UNAUTHORISED:
         log.error("processor_refused_key", remedy="correct secret card-processor-key")
         return Busy("key refused", timedelta(seconds=10))

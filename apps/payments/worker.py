@@ -13,6 +13,7 @@ from apps.chassis.sidecar import SidecarError
 from apps.chassis.telemetry import log
 from apps.contracts.base import Money
 from apps.payments import wakeup, working
+from apps.payments.bound import Bound
 from apps.payments.presence import Presence
 from apps.payments.provider import Busy, ChargeOutcome, Lost, Provider, RefundOutcome
 from apps.payments.steps import Finish, GiveBack, Price, Step, Take
@@ -21,9 +22,9 @@ from apps.payments.working import Work
 _MAX_PAUSE_S = 5.0
 _FAREWELL_S = 3.0
 # Rounds cost about 2 ms whatever they hold. Each waits the longer the more the one before it held: what comes singly is
-# done at once, and from about 50 payments a second on they gather.
+# done at once, and from about 50 payments a second on they gather, as the facts do that bring them.
 _PACE_S = 0.01
-_LONGEST_PACE_S = 0.05
+_LONGEST_PACE_S = 0.1
 
 
 class Worker:
@@ -47,7 +48,7 @@ class Worker:
         self._database = database
         self._providers = providers
         self._amount_of = amount_of
-        self._concurrency = concurrency
+        self._bound = Bound(concurrency)
         self._call_timeout_s = call_timeout.total_seconds()
         self._lease = lease
         self._poll_s = poll.total_seconds()
@@ -98,13 +99,16 @@ class Worker:
         self._woken.clear()
         self._crowded.clear()
         began = time.monotonic()
-        finished, room = list(self._finished), self._concurrency - len(self._calls)
+        finished, room = list(self._finished), self._bound.room(len(self._calls))
+        if not (finished or room):
+            return
         async with self._database.transaction() as tx:
             if finished:
                 await working.settle(tx, finished)
             taken = await working.take(tx, self._holder, room, self._lease) if room else []
         del self._finished[: len(finished)]
-        self._more = len(taken) == room
+        if room:
+            self._more = len(taken) == room
         self._next = began + min(_PACE_S * (len(finished) + len(taken)), _LONGEST_PACE_S)
         for work in taken:
             call = asyncio.create_task(self._do(work))
@@ -113,8 +117,9 @@ class Worker:
 
     async def _wait(self) -> None:
         """Sleep until a call finishes, something new is recorded here, or the poll is due; under load gather more."""
-        if not (self._finished or (self._more and len(self._calls) < self._concurrency)):
-            await _until(self._woken, self._poll_s)
+        if not (self._finished or (self._more and self._bound.room(len(self._calls)))):
+            closed_s = self._bound.closed_for()
+            await _until(self._woken, min(closed_s, self._poll_s) if closed_s > 0 else self._poll_s)
         if (early := self._next - time.monotonic()) > 0:
             await _until(self._crowded, early)
 
@@ -128,7 +133,7 @@ class Worker:
                 work.done.append((step, outcome))
         self._finished.append(work)
         self._woken.set()
-        if len(self._finished) * 2 >= self._concurrency:
+        if len(self._finished) * 2 >= self._bound.allowed:
             self._crowded.set()
 
     async def _perform(self, step: Step) -> ChargeOutcome | RefundOutcome | Money:
@@ -136,7 +141,7 @@ class Worker:
             async with asyncio.timeout(self._call_timeout_s):
                 if isinstance(step, Price):
                     return await self._amount_of(step.order_id)
-                return await _ask(self._providers, step)
+                return self._heed(await _ask(self._providers, step))
         except TimeoutError:
             return Busy("timeout") if isinstance(step, Price) else Lost("timeout")
         except SidecarError as error:
@@ -144,6 +149,13 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # whatever it was, the processor may have acted
             log.error("provider_failed", error=type(error).__name__)
             return Lost(type(error).__name__)
+
+    def _heed(self, outcome: ChargeOutcome | RefundOutcome) -> ChargeOutcome | RefundOutcome:
+        if isinstance(outcome, Busy):
+            self._bound.refused(outcome.after.total_seconds() if outcome.after else None)
+        elif not isinstance(outcome, Lost):
+            self._bound.answered()
+        return outcome
 
 
 async def _ask(providers: Mapping[str, Provider], step: Take | Finish | GiveBack) -> ChargeOutcome | RefundOutcome:

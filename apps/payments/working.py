@@ -1,7 +1,7 @@
 """What a worker does in its transactions: it takes what is due, and records what came of its calls."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -42,6 +42,13 @@ class Work:
     done: list[tuple[Step, Answer]] = field(default_factory=list[tuple[Step, Answer]])
     trace: str | None = None
     """Where the trace goes on from the calls."""
+    _drafted: bool = False
+
+    def draft(self) -> Held:
+        """Return what was taken, to be changed: read once more only where an earlier draft was not saved."""
+        held = self.taken.anew() if self._drafted else replace(self.taken)
+        self._drafted = True
+        return held
 
     @property
     def payment_id(self) -> UUID:
@@ -68,7 +75,7 @@ async def settle(tx: AsyncSession, finished: Sequence[Work]) -> None:
     first: dict[UUID, Work] = {}
     for work in finished:
         first.setdefault(work.payment_id, work)
-    drafts = [_draft(work, work.taken.anew()) for work in first.values()]
+    drafts = [_draft(work, work.draft()) for work in first.values()]
     answers = [answer for work in first.values() for answer in _answers(work)]
     booked = [each for draft in drafts for each in draft.booked]
     saved = await store.save_untouched(tx, [draft.kept for draft in drafts], answers, booked)

@@ -64,14 +64,23 @@ _RULES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
 }
 
 
-def parse(body: bytes) -> dict[str, Any]:
-    """Return the fields of a faults document, or raise `Invalid` naming each that is wrong."""
+Fields = dict[str, Any]
+
+
+def parse(body: bytes) -> Fields | list[Fields]:
+    """Return one set of faults, or several of which one at most hits a request; raise `Invalid` for what is wrong."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Invalid({"": f"the body is not JSON: {error}"}) from error
+    if isinstance(document, list) and document:
+        return [_checked(each) for each in document]
+    return _checked(document)
+
+
+def _checked(document: object) -> Fields:
     if not isinstance(document, dict):
-        raise Invalid({"": "the body must be a JSON object of faults"})
+        raise Invalid({"": "the body must be a JSON object of faults, or a list of such"})
     wrong: dict[str, str] = {}
     for name, value in document.items():
         if name not in _RULES:
@@ -87,19 +96,23 @@ class FaultBox:
     """The faults in force. Kept in memory only: a restarted stand-in is healthy again."""
 
     def __init__(self) -> None:
-        self.fields: dict[str, Any] = {}
-        self._faults = NONE
+        self.fields: Fields | list[Fields] = {}
+        self._faults: tuple[Faults, ...] = ()
 
-    def set(self, fields: dict[str, Any]) -> None:
+    def set(self, fields: Fields | list[Fields]) -> None:
         """Replace everything that was set before."""
         self.fields = fields
-        self._faults = Faults(**fields)
+        several = fields if isinstance(fields, list) else [fields]
+        self._faults = tuple(Faults(**each) for each in several if each)
 
     def draw(self) -> Faults:
         """Decide what happens to the request at hand."""
-        if not self.fields or random.random() >= self._faults.share:  # noqa: S311 - dice, not a secret
-            return NONE
-        return self._faults
+        dice = random.random() if self._faults else 1.0  # noqa: S311 - dice, not a secret
+        for each in self._faults:
+            if dice < each.share:
+                return each
+            dice -= each.share
+        return NONE
 
     def routes(self) -> list[Route]:
         """`GET PUT DELETE /faults`, themselves never hit by a fault."""

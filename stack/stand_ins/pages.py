@@ -20,9 +20,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def faults_note(fields: dict[str, Any]) -> str:
+def faults_note(fields: dict[str, Any] | list[dict[str, Any]]) -> str:
     """Return a paragraph that says which faults are in force."""
-    told = ", ".join(f"{name} = {value}" for name, value in fields.items())
+    several = fields if isinstance(fields, list) else [fields]
+    told = "; or ".join(", ".join(f"{name} = {value}" for name, value in each.items()) for each in several)
     return f"<p>Faults in force: {escape(told) or 'none'}.</p>"
 
 

@@ -68,13 +68,24 @@ def test_money_that_came_after_the_void_goes_back() -> None:
     assert [refund.amount for refund in payment.refunds] == [500]
 
 
-def test_an_old_attempt_is_asked_for_before_it_is_repeated() -> None:
+def _asks(payment: Payment, after: timedelta, *, again: bool = True) -> bool:
+    (step,) = next_steps(payment, NOW + after, again=again)
+    assert isinstance(step, Take)
+    return step.ask
+
+
+def test_an_attempt_that_waited_long_is_asked_for_before_it_is_repeated() -> None:
     payment = claimed()
-    (fresh,) = next_steps(payment, LATER, again=False)
-    (again,) = next_steps(payment, LATER, again=True)
-    (soon,) = next_steps(payment, NOW + timedelta(seconds=59), again=True)
-    (then,) = next_steps(payment, NOW + timedelta(seconds=61), again=True)
-    assert [isinstance(step, Take) and step.ask for step in (fresh, again, soon, then)] == [False, True, False, True]
+    assert not _asks(payment, timedelta(hours=21), again=False)
+    assert not _asks(payment, timedelta(minutes=29))
+    assert _asks(payment, timedelta(minutes=31))
+
+
+def test_an_attempt_whose_answer_was_lost_is_repeated_for_a_minute_and_then_only_asked_for() -> None:
+    payment = claimed()
+    outcomes.charged(payment, payment.attempt.reference, Lost("x"), NOW)
+    assert not _asks(payment, timedelta(seconds=59))
+    assert _asks(payment, timedelta(seconds=61))
 
 
 def test_what_the_processor_never_heard_of_is_tried_anew_under_another_reference() -> None:

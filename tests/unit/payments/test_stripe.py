@@ -120,6 +120,7 @@ def test_every_state_of_a_refund_is_understood(status: str, state: RefundState) 
     [
         (APIConnectionError("x"), Lost("APIConnectionError")),  # type: ignore[no-untyped-call]
         (APIError("x", None, 500), Lost("APIError 500")),
+        (APIError("x", b'{"message": "circuit breaker is open"}', 500), Busy("breaker open")),
         (APIError("x", None, 409), Lost("APIError 409")),
         (ConnectionError("x"), Lost("ConnectionError")),
         (RateLimitError("x", None, 429, None, {"Retry-After": "3"}), Busy("rate limited", timedelta(seconds=3))),

@@ -37,6 +37,24 @@ def test_every_fault_of_the_api_can_be_set_and_read_back(sms: StandIn) -> None:
     assert sms.call("GET", "/faults").json() == {}
 
 
+def test_of_several_faults_one_at_most_hits_each_request() -> None:
+    box = FaultBox()
+    box.set([{"share": 0.25, "status": 503}, {"share": 0.5, "hang": True}])
+    drawn = [box.draw() for _ in range(2000)]
+    shares = [sum(each.status == 503 for each in drawn) / 2000, sum(each.hang for each in drawn) / 2000]
+    assert [round(each * 4) for each in shares] == [1, 2]
+    assert not any(each.hang and each.status for each in drawn)
+    assert NONE in drawn
+
+
+def test_a_list_of_faults_is_checked_item_by_item_and_read_back(sms: StandIn) -> None:
+    several = [{"share": 0.1, "status": 503}, {"share": 0.2, "delay_ms": 1}]
+    assert sms.call("PUT", "/faults", several).json() == several
+    assert sms.call("GET", "/faults").json() == several
+    assert sms.call("PUT", "/faults", [{"share": 0.1}, 3]).status == 422
+    sms.call("DELETE", "/faults")
+
+
 def test_put_replaces_what_was_set_before(sms: StandIn) -> None:
     sms.faults(status=503)
     sms.faults(delay_ms=1)
