@@ -11,7 +11,7 @@ from apps.chassis.auth import Support, public
 from apps.chassis.database import Database, Tx
 from apps.chassis.deliveries import read
 from apps.chassis.events import EventHandlers
-from apps.chassis.problems import ProblemError
+from apps.chassis.problems import ProblemError, may
 
 _LAST = UUID(int=(1 << 128) - 1)
 
@@ -54,12 +54,12 @@ def dead_letter_routes(handlers: EventHandlers) -> APIRouter:
         items = await dead_letters.list_before(tx, request.app.state.chassis.codec, cursor or _LAST, limit)
         return {"items": items, "next": items[-1]["id"] if len(items) == limit else None}
 
-    @routes.get("/{id}")
+    @routes.get("/{id}", responses=may(404))
     async def show_dead_letter(request: Request, _caller: Support, tx: Tx, id: UUID) -> dict[str, Any]:  # noqa: A002
         """Show one with its event and the reason."""
         return await dead_letters.get(tx, request.app.state.chassis.codec, id)
 
-    @routes.post("/{id}/redeliver", status_code=204)
+    @routes.post("/{id}/redeliver", status_code=204, responses=may(404, 409))
     async def redeliver(request: Request, _caller: Support, tx: Tx, id: UUID) -> Response:  # noqa: A002
         """Hand the event to its handler again; 409 with the reason where it fails again."""
         letter = await dead_letters.get(tx, request.app.state.chassis.codec, id, lock=True)
@@ -74,7 +74,7 @@ def dead_letter_routes(handlers: EventHandlers) -> APIRouter:
         await dead_letters.remove(tx, id)
         return Response(status_code=204)
 
-    @routes.delete("/{id}", status_code=204)
+    @routes.delete("/{id}", status_code=204, responses=may(404))
     async def discard(_caller: Support, tx: Tx, id: UUID) -> Response:  # noqa: A002
         """Forget one for good."""
         await dead_letters.remove(tx, id)

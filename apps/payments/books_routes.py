@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from apps.chassis.app import Here
 from apps.chassis.auth import Staff
 from apps.chassis.database import Tx
+from apps.chassis.problems import may
 from apps.payments import balances, books, reconciling
 from apps.payments.books import Booked
 
@@ -68,7 +69,7 @@ async def entries(payment_id: Annotated[UUID, Query()], _caller: Staff, tx: Tx) 
     return Entries(items=[view for each in booked for view in _views(each)])
 
 
-@router.get("/reconciliations/{day}")
+@router.get("/reconciliations/{day}", responses=may(404))
 async def reconciliation(day: date, _caller: Staff, tx: Tx) -> dict[str, Any]:
     """Show what a day's comparison with the processors found."""
     return await reconciling.get(tx, day)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from apps.chassis.sidecar import Answer, Endpoint, SidecarError
+from apps.chassis.sidecar import Answer, Endpoint, SidecarError, is_shed
 from apps.chassis.telemetry import log
 from apps.payments import checkout_amounts as amounts
 from apps.payments import checkout_answers as answers
@@ -224,6 +224,8 @@ def _trouble(answer: Answer) -> Lost | Busy:
     """Tell who asks us to wait from who says nothing; either leaves open whether an earlier hop did it."""
     if answer.status == _RATE_LIMITED:
         return Busy("rate limited", _retry_after(answer))
+    if is_shed(answer.body):
+        return Busy("breaker open")
     if answer.status == _UNAUTHORISED:
         log.error("processor_refused_key", remedy="correct secret card-processor-2-key")
         return Busy("key refused", timedelta(seconds=10))

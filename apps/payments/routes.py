@@ -8,6 +8,7 @@ from apps.chassis.app import Here
 from apps.chassis.auth import Caller, Support, internal, public
 from apps.chassis.database import Tx
 from apps.chassis.idempotency import OnceOnly
+from apps.chassis.problems import may
 from apps.payments import store, use_cases
 from apps.payments.provider import Provider, UnknownProviderError
 from apps.payments.schemas import AskCapture, AskRefund, PayAgain, PaymentPage, PaymentView, StateView
@@ -24,40 +25,40 @@ async def list_payments(order_id: Annotated[UUID, Query()], caller: Caller, tx: 
     return PaymentPage(items=[PaymentView.of(payment) for payment in found])
 
 
-@router.get("/{payment_id}")
+@router.get("/{payment_id}", responses=may(404))
 async def get_payment(payment_id: UUID, caller: Caller, tx: Tx) -> PaymentView:
     """Show one payment to its owner or to support."""
     return PaymentView.of(await use_cases.see(tx, caller, payment_id))
 
 
-@router.post("", status_code=202, response_model=PaymentView)
+@router.post("", status_code=202, response_model=PaymentView, responses=may(404, 409))
 async def pay_again(command: PayAgain, caller: Caller, once: OnceOnly, tx: Tx) -> Response:
     """Try another method after a decline; the outcome follows by GET and as an event."""
     payment = await use_cases.pay_again(tx, caller, command.order_id, command.payment_method)
     return await once.reply(PaymentView.of(payment), 202)
 
 
-@router.post("/{payment_id}/refunds", status_code=202, response_model=PaymentView)
+@router.post("/{payment_id}/refunds", status_code=202, response_model=PaymentView, responses=may(404, 409))
 async def refund(payment_id: UUID, command: AskRefund, _caller: Support, once: OnceOnly, tx: Tx) -> Response:
     """Give money back, never more than was captured; the outcome follows by GET and as an event."""
     payment = await use_cases.refund(tx, payment_id, command.amount, command.reason)
     return await once.reply(PaymentView.of(payment), 202)
 
 
-@router.post("/{payment_id}/capture", status_code=202, response_model=PaymentView)
+@router.post("/{payment_id}/capture", status_code=202, response_model=PaymentView, responses=may(404, 409))
 async def capture(payment_id: UUID, command: AskCapture, _caller: Support, once: OnceOnly, tx: Tx) -> Response:
     """Take what is held, or a part and let go of the rest; the outcome follows by GET and as an event."""
     payment = await use_cases.capture(tx, payment_id, command.amount)
     return await once.reply(PaymentView.of(payment), 202)
 
 
-@router.post("/{payment_id}/void", status_code=202, response_model=PaymentView)
+@router.post("/{payment_id}/void", status_code=202, response_model=PaymentView, responses=may(404, 409))
 async def void(payment_id: UUID, _caller: Support, once: OnceOnly, tx: Tx) -> Response:
     """Let go of what is held; the outcome follows by GET and as an event."""
     return await once.reply(PaymentView.of(await use_cases.void(tx, payment_id)), 202)
 
 
-@webhooks.post("/{provider}", dependencies=[public])
+@webhooks.post("/{provider}", dependencies=[public], responses=may(400, 404))
 async def hear(provider: str, request: Request, here: Here, tx: Tx) -> Response:
     """Take the processor's word that something happened; what happened, it is asked."""
     providers: Mapping[str, Provider] = here.extra

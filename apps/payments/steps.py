@@ -27,6 +27,8 @@ from apps.payments.provider import (
 KEY_LIFETIME: Final = timedelta(hours=20)
 # So long an attempt of which no answer was lost may have waited: the shortest life of such a key is an hour.
 _WAITED_FOR: Final = timedelta(minutes=30)
+# With their pauses these reach over a minute.
+_REPEATS: Final = 6
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
 _BUSY_PAUSE_S: Final = 1.0
@@ -71,8 +73,8 @@ Step = Price | Take | Finish | GiveBack
 Answer = ChargeOutcome | RefundOutcome | Money
 
 
-def next_steps(payment: Payment, now: datetime, *, again: bool) -> list[Step]:
-    """Return what is to be done now; *again* means that it may have been begun before.
+def next_steps(payment: Payment, now: datetime, *, tries: int = 1) -> list[Step]:
+    """Return what is to be done now; *tries* counts how often that was begun, this time included.
 
     A payment with nothing pending is looked up as a whole, attempts that were given up included: somebody, such as the
     processor's webhook, asked for that.
@@ -84,14 +86,14 @@ def next_steps(payment: Payment, now: datetime, *, again: bool) -> list[Step]:
             return [Price(payment.order_id)]
         # one that has a name at the processor is there: to repeat it would only bring its first answer again
         known = payment.cancelled or attempt.provider_id is not None
-        return [Take(charge_of(payment, attempt), ask=known or _is_open(attempt, now, again))]
+        return [Take(charge_of(payment, attempt), ask=known or _is_open(attempt, now, tries))]
     wishes = [each for each in payment.attempts if each.wish]
     if wishes:
         return [Finish(charge_of(payment, each), _wanted(each)) for each in wishes]
     pending = next((each for each in payment.refunds if each.state is RefundState.PENDING), None)
     if pending:
         stale = now - pending.planned_at > KEY_LIFETIME
-        return [GiveBack(_return(payment, pending), ask=pending.provider_id is not None or (again and stale))]
+        return [GiveBack(_return(payment, pending), ask=pending.provider_id is not None or (tries > 1 and stale))]
     return _look_up(payment)
 
 
@@ -140,14 +142,16 @@ def pause(outcome: ChargeOutcome | RefundOutcome | None, tries: int) -> timedelt
     return timedelta()
 
 
-def _is_open(attempt: Attempt, now: datetime, again: bool) -> bool:
+def _is_open(attempt: Attempt, now: datetime, tries: int) -> bool:
     """Tell whether an attempt that may have been made is too old to be repeated under its reference.
 
     One of which no answer was lost, as far as is known, waited for a processor that was busy or for a worker.
     """
     if attempt.open_since is not None:
-        return now - attempt.open_since > REPEAT_FOR
-    return again and now - attempt.planned_at > _WAITED_FOR
+        # behind a backlog a minute passes with few tries, and repeating settles what asking leaves open for minutes
+        passed = now - attempt.open_since
+        return passed > REPEAT_FOR and (tries > _REPEATS or passed > _WAITED_FOR)
+    return tries > 1 and now - attempt.planned_at > _WAITED_FOR
 
 
 def look_again(outcomes: Sequence[Answer], tries: int) -> timedelta | None:

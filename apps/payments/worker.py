@@ -14,6 +14,7 @@ from apps.chassis.telemetry import log
 from apps.contracts.base import Money
 from apps.payments import wakeup, working
 from apps.payments.bound import Bound
+from apps.payments.gauges import CALLS
 from apps.payments.presence import Presence
 from apps.payments.provider import Busy, ChargeOutcome, Lost, Provider, RefundOutcome
 from apps.payments.steps import Finish, GiveBack, Price, Step, Take
@@ -25,6 +26,7 @@ _FAREWELL_S = 3.0
 # done at once, and from about 50 payments a second on they gather, as the facts do that bring them.
 _PACE_S = 0.01
 _LONGEST_PACE_S = 0.1
+_LEFT_ALONE_S = 0.25
 
 
 class Worker:
@@ -48,7 +50,8 @@ class Worker:
         self._database = database
         self._providers = providers
         self._amount_of = amount_of
-        self._bound = Bound(concurrency)
+        self._concurrency = concurrency
+        self._bounds = {name: Bound(concurrency) for name in providers}
         self._call_timeout_s = call_timeout.total_seconds()
         self._lease = lease
         self._poll_s = poll.total_seconds()
@@ -99,7 +102,7 @@ class Worker:
         self._woken.clear()
         self._crowded.clear()
         began = time.monotonic()
-        finished, room = list(self._finished), self._bound.room(len(self._calls))
+        finished, room = list(self._finished), self._room()
         if not (finished or room):
             return
         async with self._database.transaction() as tx:
@@ -117,9 +120,9 @@ class Worker:
 
     async def _wait(self) -> None:
         """Sleep until a call finishes, something new is recorded here, or the poll is due; under load gather more."""
-        if not (self._finished or (self._more and self._bound.room(len(self._calls)))):
-            closed_s = self._bound.closed_for()
-            await _until(self._woken, min(closed_s, self._poll_s) if closed_s > 0 else self._poll_s)
+        if not (self._finished or (self._more and self._room())):
+            closed = [left for each in self._bounds.values() if (left := each.closed_for()) > 0]
+            await _until(self._woken, min(self._poll_s, *closed) if closed else self._poll_s)
         if (early := self._next - time.monotonic()) > 0:
             await _until(self._crowded, early)
 
@@ -133,7 +136,7 @@ class Worker:
                 work.done.append((step, outcome))
         self._finished.append(work)
         self._woken.set()
-        if len(self._finished) * 2 >= self._bound.allowed:
+        if len(self._finished) * 2 >= min(self._concurrency, sum(each.allowed for each in self._bounds.values())):
             self._crowded.set()
 
     async def _perform(self, step: Step) -> ChargeOutcome | RefundOutcome | Money:
@@ -141,7 +144,7 @@ class Worker:
             async with asyncio.timeout(self._call_timeout_s):
                 if isinstance(step, Price):
                     return await self._amount_of(step.order_id)
-                return self._heed(await _ask(self._providers, step))
+                return await self._call(step)
         except TimeoutError:
             return Busy("timeout") if isinstance(step, Price) else Lost("timeout")
         except SidecarError as error:
@@ -150,20 +153,34 @@ class Worker:
             log.error("provider_failed", error=type(error).__name__)
             return Lost(type(error).__name__)
 
-    def _heed(self, outcome: ChargeOutcome | RefundOutcome) -> ChargeOutcome | RefundOutcome:
+    def _room(self) -> int:
+        """Return how many payments to take: whose processor is to be left alone shows only once they are read."""
+        return min(self._concurrency - len(self._calls), sum(each.room() for each in self._bounds.values()))
+
+    async def _call(self, step: Take | Finish | GiveBack) -> ChargeOutcome | RefundOutcome:
+        name = _provider_of(step)
+        bound = self._bounds[name]
+        if not bound.room():
+            return Busy("left alone", timedelta(seconds=max(bound.closed_for(), _LEFT_ALONE_S)))
+        with bound.one():
+            outcome = await _ask(self._providers, step)
+        CALLS.labels(name, type(outcome).__name__.lower()).inc()
         if isinstance(outcome, Busy):
-            self._bound.refused(outcome.after.total_seconds() if outcome.after else None)
+            bound.refused(outcome.after.total_seconds() if outcome.after else None)
         elif not isinstance(outcome, Lost):
-            self._bound.answered()
+            bound.answered()
         return outcome
+
+
+def _provider_of(step: Take | Finish | GiveBack) -> str:
+    return step.refund.provider if isinstance(step, GiveBack) else step.charge.provider
 
 
 async def _ask(providers: Mapping[str, Provider], step: Take | Finish | GiveBack) -> ChargeOutcome | RefundOutcome:
     """Put a step to the processor that its attempt was made with."""
+    provider = providers[_provider_of(step)]
     if isinstance(step, GiveBack):
-        provider = providers[step.refund.provider]
         return await (provider.find_refund if step.ask else provider.refund)(step.refund)
-    provider = providers[step.charge.provider]
     if isinstance(step, Take):
         return await (provider.find if step.ask else provider.charge)(step.charge)
     if step.amount is None:

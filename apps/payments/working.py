@@ -64,7 +64,7 @@ async def take(tx: AsyncSession, holder: UUID, limit: int, lease: timedelta) -> 
     """Take what is due; the reference that each call will carry is in the record already."""
     now = _now()
     taken = await store.take(tx, holder, limit, lease)
-    return [Work(held, steps.next_steps(held.payment, now, again=held.tries > 1)) for held in taken]
+    return [Work(held, steps.next_steps(held.payment, now, tries=held.tries)) for held in taken]
 
 
 async def settle(tx: AsyncSession, finished: Sequence[Work]) -> None:

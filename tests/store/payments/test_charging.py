@@ -1,7 +1,12 @@
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
 
+from apps.contracts.orders import OrderPlaced
+from apps.payments import terms
 from apps.payments.domain import State
+from apps.payments.terms import Terms
 from tests.store.payments.desk import Desk
 from tests.store.payments.till import AMOUNT, Till, make_worker, placed
 
@@ -109,6 +114,33 @@ async def test_a_busy_processor_loses_nothing(desk: Desk) -> None:
     await desk.place(*orders)
     assert {payment.state for payment in await desk.settled(*orders)} == {State.SUCCEEDED}
     assert len(desk.till.taken) == 5
+
+
+async def test_a_busy_processor_is_left_alone_as_a_whole_while_another_goes_on(desk: Desk) -> None:
+    busy = Till(busy=1, busy_for=timedelta(hours=1))
+    # of the worker's eight calls at once, the first is refused
+    first, others, elsewhere = placed(), [placed() for _ in range(20)], [placed() for _ in range(20)]
+    worker = make_worker(desk.database, busy, second=desk.till)
+    async with desk.working(worker):
+        await desk.place(first)
+        await desk.until(lambda: _called(busy))
+        await desk.place(*others)
+        terms.use(lambda *_: Terms(provider="checkout-com"))
+        try:
+            await desk.place(*elsewhere)
+        finally:
+            terms.use(None)
+        await desk.until(lambda: _all(desk, elsewhere, State.SUCCEEDED))
+    assert await _all(desk, [first, *others], State.PROCESSING)
+    assert (len(busy.calls), len(desk.till.taken)) == (1, 20)
+
+
+async def _called(till: Till) -> bool:
+    return bool(till.calls)
+
+
+async def _all(desk: Desk, orders: Sequence[OrderPlaced], state: State) -> bool:
+    return all([(await desk.payment(order.order_id)).state is state for order in orders])
 
 
 async def test_a_decline_is_told_with_advice_and_another_method_can_be_tried(desk: Desk) -> None:

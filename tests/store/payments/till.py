@@ -62,6 +62,7 @@ class Till:
     calls: list[str] = field(default_factory=list)
     decline: bool = False
     busy: int = 0
+    busy_for: timedelta = timedelta(milliseconds=1)
     busy_once_taken: int = 0
     asked: int = 0
     lose_finds: int = 0
@@ -92,7 +93,7 @@ class Till:
             return Lost("stored 500")
         if self.busy:
             self.busy -= 1
-            return Busy("told to be", timedelta(milliseconds=1))
+            return Busy("told to be", self.busy_for)
         if self.decline:
             return Declined("insufficient_funds", "pi_declined", Card("visa", "9995"), b'{"no": "insufficient"}')
         if self.ask_customer:
@@ -198,10 +199,10 @@ async def dear(_order_id: UUID) -> Money:
     return Money(amount=AMOUNT, currency="EUR")
 
 
-def make_worker(database: Database, till: Till, lease_s: float = 30) -> Worker:
+def make_worker(database: Database, till: Till, lease_s: float = 30, second: Till | None = None) -> Worker:
     return Worker(
         database,
-        {"stripe": till, "checkout-com": till},
+        {"stripe": till, "checkout-com": second or till},
         dear,
         concurrency=8,
         call_timeout=timedelta(seconds=10),

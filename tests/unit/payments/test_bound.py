@@ -22,15 +22,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.mark.usefixtures("clock")
 def test_there_is_room_for_as_many_as_are_set() -> None:
-    assert [Bound(8).room(under_way) for under_way in (0, 5, 8, 9)] == [8, 3, 0, 0]
+    bound = Bound(2)
+    with bound.one():
+        assert bound.room() == 1
+        with bound.one():
+            assert bound.room() == 0
+    assert bound.room() == 2
 
 
 def test_a_processor_that_limits_us_is_left_alone_for_as_long_as_it_named(clock: Clock) -> None:
     bound = Bound(8)
     bound.refused(2.0)
-    assert bound.room(0) == 0
+    assert bound.room() == 0
     clock.now += 2.1
-    assert bound.room(0) == 4
+    assert bound.room() == 4
 
 
 def test_calls_under_way_beside_the_refused_one_halve_nothing_more(clock: Clock) -> None:
@@ -38,10 +43,10 @@ def test_calls_under_way_beside_the_refused_one_halve_nothing_more(clock: Clock)
     for _ in range(5):
         bound.refused(1.0)
     clock.now += 1.1
-    assert bound.room(0) == 4
+    assert bound.room() == 4
     bound.refused(None)
     clock.now += 1.1
-    assert bound.room(0) == 2
+    assert bound.room() == 2
 
 
 def test_one_call_remains_however_often_it_is_refused(clock: Clock) -> None:
@@ -49,7 +54,7 @@ def test_one_call_remains_however_often_it_is_refused(clock: Clock) -> None:
     for _ in range(10):
         bound.refused(0)
         clock.now += 1
-    assert bound.room(0) == 1
+    assert bound.room() == 1
 
 
 def test_answers_make_room_again_and_never_more_than_was_set(clock: Clock) -> None:
@@ -58,7 +63,7 @@ def test_answers_make_room_again_and_never_more_than_was_set(clock: Clock) -> No
     clock.now += 1.1
     for _ in range(5):
         bound.answered()
-    assert bound.room(0) == 5
+    assert bound.room() == 5
     for _ in range(1000):
         bound.answered()
-    assert bound.room(0) == 8
+    assert bound.room() == 8

@@ -171,7 +171,7 @@ class Life(RuleBasedStateMachine):
     )
     def the_worker_works(self, mood: str, heard: str) -> None:
         self.tries += 1
-        for step in steps.next_steps(self.payment, self.now, again=self.tries > 1):
+        for step in steps.next_steps(self.payment, self.now, tries=self.tries):
             self._do(step, mood, heard)
         self.books += ledger.book(self.payment)
         if not steps.is_pending(self.payment):
