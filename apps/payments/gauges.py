@@ -4,9 +4,7 @@ from prometheus_client import Counter
 
 from apps.chassis.metrics import Gauge
 
-CALLS: Final = Counter(
-    "sidecart_payments_calls", "Calls to processors, by what came of them.", ["provider", "outcome"]
-)
+CALLS: Final = Counter("sidecart_payments_calls", "Calls to processors, by what came of them.", ["provider", "outcome"])
 
 # What a payment's outcome was lies sealed here; orders tells it.
 GAUGES: Final = (
