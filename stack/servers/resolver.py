@@ -8,11 +8,13 @@ import yaml
 from stack import addresses
 from stack.home import Home
 from stack.program import Program
-from stack.servers import container, dynamodb, kafka, mongodb, rabbitmq
+from stack.servers import container, dynamodb, kafka, mongodb, rabbitmq, vault
 from stack.servers.server import MissingServerError, Server
 from stack.watched import Progress
 
-SERVERS: Final = {server.name: server for server in (rabbitmq.SERVER, kafka.SERVER, mongodb.SERVER, dynamodb.SERVER)}
+SERVERS: Final = {
+    server.name: server for server in (rabbitmq.SERVER, kafka.SERVER, mongodb.SERVER, dynamodb.SERVER, vault.SERVER)
+}
 
 
 def ports() -> dict[str, int]:
@@ -42,14 +44,14 @@ def unavailable(home: Home, server: Server) -> str | None:
 
 def missing(server: Server) -> str | None:
     """Say why *server* cannot be started and what to do; None where Docker has its product, or this machine can."""
-    return None if container.engine_answers() else server.missing()
+    return None if server.image is not None and container.engine_answers() else server.missing()
 
 
 def programs(home: Home, server: Server, secrets: dict[str, str], progress: Progress) -> list[Program]:
     """Describe what has to run for *server*: nothing where the environment gave its address."""
     if server.variable in addresses.given(home):
         return []
-    if container.engine_answers() and not _ours_before(home, server):
+    if server.image is not None and container.engine_answers() and not _ours_before(home, server):
         progress(f"{server.name}: {server.image.name}, by Docker")
         return [container.program(home, server.name, server.image, _port(server), secrets)]
     if (why := server.missing()) is not None:

@@ -27,7 +27,7 @@ class Server:
     """Say why it cannot be had and what to do; None when it can. Quick: nothing is fetched to find out."""
     programs: Callable[[Home, dict[str, str], Progress], list[Program]]
     """Fetch it if need be, prepare its data, and describe its processes in the order of their starting."""
-    image: Image
-    """The product itself, for where Docker is."""
+    image: Image | None
+    """The product itself, for where Docker is; None where it would have to be filled anew at each of its starts."""
     prepare: Callable[[Home, dict[str, str]], None] | None = None
     """What is done once it answers, before anybody uses it."""
