@@ -9,8 +9,9 @@ from typing import Any, Final
 from stack import operating, secrets_file
 from stack.errors import StackError
 from stack.home import Home
-from stack.program import Program
+from stack.program import Program, load_all
 from stack.progress import Progress
+from stack.servers import resolver
 
 _SECRET: Final = "payments-keks"  # noqa: S105  # its name
 _SERVICE: Final = "payments"
@@ -102,6 +103,8 @@ def _has(home: Home, replica: Program, key_id: str, *, current: bool) -> bool:
 
 def _write(home: Home, keks: list[str]) -> None:
     secrets_file.replace(home, {_SECRET: ",".join(keks)})
+    # a Vault of ours is filled from that file
+    resolver.prepare(home, [program.name for program in load_all(home)], secrets_file.load(home))
     component = home.resources / "secrets.yaml"
     text = component.read_text()
     without = text.replace(_NUDGE, "")
