@@ -1,5 +1,6 @@
 """Answers that leave open whether money was taken: it is never taken twice, and never kept for a cancelled order."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -91,7 +92,7 @@ async def test_an_error_that_the_processor_replays_costs_minutes_and_not_a_day(
     _later(monkeypatch, timedelta(minutes=7))
     (payment,) = await desk.settled(order)
     assert (payment.state, payment.captured, len(desk.till.taken)) == (State.SUCCEEDED, AMOUNT, 1)
-    assert len(desk.till.calls) == len(set(desk.till.calls)) == 2
+    assert list(Counter(desk.till.calls).values()) == [6, 1]
 
 
 async def test_a_webhook_about_a_cancelled_payment_finds_money_that_came_after_all(desk: Desk) -> None:
