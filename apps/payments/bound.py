@@ -1,5 +1,5 @@
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 _SHORTEST_S = 0.5
@@ -31,7 +31,7 @@ class Bound:
         return self._closed_until - time.monotonic()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self) -> Generator[None]:
         """Count a call as under way."""
         self._under_way += 1
         try:

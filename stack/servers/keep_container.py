@@ -23,8 +23,12 @@ def main() -> None:
     """Run what `SIDECART_CONTAINER` describes until SIGTERM, or until it ends by itself."""
     kept = Kept.model_validate_json(os.environ["SIDECART_CONTAINER"])
     told = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        told.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, stop)
     _remove_former(kept.label)
     container = _described(kept)
     container.start()

@@ -5,7 +5,6 @@ import os
 import secrets as chance
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path

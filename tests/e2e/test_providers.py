@@ -36,6 +36,7 @@ def call(channel: Channel, address: str) -> tuple[object, dict[str, str]]:
         declined=False,
         suppressed=False,
         recent=0,
+        digest=None,
         lost=False,
         category=Category.ORDERS,
         priority=1,

@@ -1,8 +1,8 @@
+import asyncio
 import time
 
 import pytest
 
-from apps.chassis import pacing
 from apps.chassis.pacing import Pace
 
 
@@ -12,7 +12,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(pacing.asyncio, "sleep", self.sleep)
+        monkeypatch.setattr(asyncio, "sleep", self.sleep)
 
     async def sleep(self, delay: float) -> None:
         """Let *delay* pass."""

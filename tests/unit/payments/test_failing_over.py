@@ -68,7 +68,7 @@ def test_what_was_accepted_is_asked_about_and_not_repeated() -> None:
     payment = claimed()
     assert outcomes.charged(payment, payment.attempt.reference, Accepted("pay_1", b"{}"), NOW) == []
     assert str(payment.state) == "processing"
-    (step,) = next_steps(payment, NOW, again=True)
+    (step,) = next_steps(payment, NOW, tries=2)
     assert isinstance(step, Take)
     assert (step.ask, step.charge.provider_id) == (True, "pay_1")
     pauses = [pause(Accepted("pay_1", b""), tries) for tries in (1, 6)]
