@@ -15,6 +15,7 @@ from dapr.clients.health import DaprHealth
 from opentelemetry.trace import SpanKind
 
 from apps.chassis import seams, telemetry
+from apps.chassis.http_calls import complaint, trace_configs
 from apps.chassis.outbox import Envelope
 from apps.chassis.settings import ServiceSettings
 
@@ -24,20 +25,6 @@ _JSON = {"Content-Type": "application/json"}
 # A binding's call that were given up here would go on behind the sidecar, beside the next one.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 _TOO_OLD_CONNECTION_S = 30
-
-
-def _tracing() -> list[aiohttp.TraceConfig] | None:
-    """Return what names the trace in each request, a client library's as well; it costs, so only where spans go out."""
-    if not telemetry.exporting():
-        return None
-    config = aiohttp.TraceConfig()
-    config.on_request_start.append(_name_trace)
-    return [config]
-
-
-async def _name_trace(_session: aiohttp.ClientSession, _context: Any, request: aiohttp.TraceRequestStartParams) -> None:
-    if current := telemetry.traceparent():
-        request.headers["traceparent"] = current
 
 
 class SidecarError(Exception):
@@ -128,7 +115,7 @@ class Sidecar:
             headers=headers,
             timeout=_INVOKE_TIMEOUT,
             connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=_TOO_OLD_CONNECTION_S),
-            trace_configs=_tracing(),
+            trace_configs=trace_configs(),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         return cls(settings.service, address, client, http)
@@ -206,7 +193,7 @@ class Sidecar:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise SidecarError(f"binding {name}: the sidecar gave no answer") from error
         if not response.ok:
-            raise SidecarError(f"binding {name}: {_complaint(answer)}")
+            raise SidecarError(f"binding {name}: {complaint(answer)}")
         seams.after("binding")
         return answer
 
@@ -247,14 +234,6 @@ class Sidecar:
         if not value:
             raise SidecarError(f"secret {name} is empty in store secrets")
         return str(value)
-
-
-def _complaint(answer: bytes) -> str:
-    """Return what the sidecar says went wrong."""
-    try:
-        return str(orjson.loads(answer)["message"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return answer.decode(errors="replace")
 
 
 def _store_error(what: str, error: grpc.RpcError) -> SidecarError:

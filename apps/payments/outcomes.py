@@ -45,15 +45,11 @@ def charged(payment: Payment, reference: str, outcome: ChargeOutcome, now: datet
     attempt = next((each for each in payment.attempts if each.reference == reference), None)
     if attempt is None or attempt.status in SETTLED:
         return []
-    if payment.state is State.CONFLICTED or (attempt.status is _S.VOIDED and _is_in_the_way(payment)):
+    if payment.state is State.CONFLICTED or (attempt.status is _S.VOIDED and payment.state is not State.CANCELED):
         return _after_all(payment, attempt, outcome)
     facts = _take_in(payment, attempt, outcome, now)
     planning.settle(payment, now)
     return facts
-
-
-def _is_in_the_way(payment: Payment) -> bool:
-    return payment.state is not State.CANCELED
 
 
 def _take_in(payment: Payment, attempt: Attempt, outcome: ChargeOutcome, now: datetime) -> Sequence[Event]:

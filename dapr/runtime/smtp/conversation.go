@@ -11,7 +11,6 @@ import (
 	"net/smtp"
 	"net/textproto"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -238,15 +237,3 @@ func end(ctx context.Context) time.Time {
 }
 
 var past = time.Unix(1, 0)
-
-// authentication picks as upstream does: what hides the password, else what the server knows.
-func authentication(ways string, told settings) smtp.Auth {
-	switch {
-	case strings.Contains(ways, "CRAM-MD5"):
-		return smtp.CRAMMD5Auth(told.User, told.Password)
-	case strings.Contains(ways, "LOGIN") && !strings.Contains(ways, "PLAIN"):
-		return &loginAuth{told.User, told.Password, told.Host}
-	default:
-		return smtp.PlainAuth("", told.User, told.Password, told.Host)
-	}
-}

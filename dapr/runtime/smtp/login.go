@@ -35,3 +35,15 @@ func (a *loginAuth) Next(asked []byte, more bool) ([]byte, error) {
 		return nil, fmt.Errorf("the server asks for %q at sign-in", asked)
 	}
 }
+
+// authentication picks as upstream does: what hides the password, else what the server knows.
+func authentication(ways string, told settings) smtp.Auth {
+	switch {
+	case strings.Contains(ways, "CRAM-MD5"):
+		return smtp.CRAMMD5Auth(told.User, told.Password)
+	case strings.Contains(ways, "LOGIN") && !strings.Contains(ways, "PLAIN"):
+		return &loginAuth{told.User, told.Password, told.Host}
+	default:
+		return smtp.PlainAuth("", told.User, told.Password, told.Host)
+	}
+}
