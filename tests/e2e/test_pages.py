@@ -32,6 +32,7 @@ DATA: dict[str, Any] = {
     "refunded": {"amount": 400_000, "currency": "EUR"},
     "captured": EUR,
     "lines": LINES,
+    "items": [{"subject": f"Your order {LONG} is on its way", "text": f"DHL {LONG}"}, {"subject": "Paid", "text": ""}],
     "name": "Ann",
     "number": LONG,
     "order_number": LONG,
