@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import urllib.error
 import urllib.request
 
 import yaml
@@ -31,8 +32,11 @@ def scraped(system: System) -> set[str]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     found: set[str] = set()
     for fixed, path in [(port, "/internal/metrics") for port in APPS] + [(port, "/metrics") for port in SIDECARS]:
-        with opener.open(f"http://127.0.0.1:{system.port(fixed)}{path}", timeout=10) as answer:
-            found |= set(re.findall(r"^([a-z_]+)(?:\{| )", answer.read().decode(), re.MULTILINE))
+        try:
+            with opener.open(f"http://127.0.0.1:{system.port(fixed)}{path}", timeout=10) as answer:
+                found |= set(re.findall(r"^([a-z_]+)(?:\{| )", answer.read().decode(), re.MULTILINE))
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{fixed}{path}: {error.code} {error.read().decode()}") from error
     return found
 
 

@@ -93,7 +93,7 @@ COMPONENTS = {
         "    - name: redisPort\n      value: seventy\n    - name: streamTTL\n",
         "redisPort",
     ),
-    "a value that cannot be": ('value: "256"', 'value: "many"', "pubsub.yaml:20: concurrency is"),
+    "a value that cannot be": ('value: "256"', 'value: "many"', "pubsub.yaml:22: concurrency is"),
 }
 
 
