@@ -1,6 +1,13 @@
 // Command daprd is Dapr's sidecar with the components this project needs.
 package main
 
-import "github.com/dapr/dapr/cmd/daprd/app"
+import (
+	"github.com/dapr/dapr/cmd/daprd/app"
 
-func main() { app.Run() }
+	"sidecart/runtime/meters"
+)
+
+func main() {
+	meters.ForgetOnReload()
+	app.Run()
+}
