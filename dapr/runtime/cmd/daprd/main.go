@@ -4,10 +4,10 @@ package main
 import (
 	"github.com/dapr/dapr/cmd/daprd/app"
 
-	"sidecart/runtime/meters"
+	"sidecart/runtime/reloads"
 )
 
 func main() {
-	meters.ForgetOnReload()
+	reloads.Outlive()
 	app.Run()
 }

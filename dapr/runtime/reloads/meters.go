@@ -1,8 +1,4 @@
-// Package meters lets a sidecar tell its figures after it has taken up an edited policy or endpoint.
-//
-// For such a file daprd starts anew within its process, with a meter of its own each time, and leaves those before where
-// every exporter finds them: each figure is then there twice, and `/metrics` answers 500 for good.
-package meters
+package reloads
 
 import (
 	"os"
@@ -14,9 +10,10 @@ import (
 	"go.opencensus.io/stats/view"
 )
 
-// ForgetOnReload takes away the meters of the run that ends, whenever daprd is told to start anew. What there is before
-// the first run belongs to the process and stays.
-func ForgetOnReload() {
+// forgetMeters takes away the meters of the run that ends, whenever daprd is told to start anew: each run has its own, and
+// every exporter finds all there are, so that each figure would be there twice and `/metrics` answer 500 for good. What
+// there is before the first run belongs to the process and stays.
+func forgetMeters() {
 	// answered once the library's own meter, which begins by itself, is there
 	view.Find("")
 	manager := metricproducer.GlobalManager()

@@ -1,4 +1,4 @@
-package meters
+package reloads
 
 import (
 	"slices"
@@ -22,7 +22,7 @@ func begin(t *testing.T) view.Meter {
 func TestAReloadTakesTheMetersOfTheRunBefore(t *testing.T) {
 	manager := metricproducer.GlobalManager()
 	begin(t)
-	ForgetOnReload()
+	forgetMeters()
 	standing := manager.GetAll()
 	for range 2 {
 		begin(t)
