@@ -1,11 +1,5 @@
-import asyncio
-import logging
 import os
-import signal
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,11 +14,10 @@ from stack.stand_ins.card_processor.call import Call
 from stack.stand_ins.card_processor.events import Events
 from stack.stand_ins.card_processor.webhooks import Postman
 from stack.stand_ins.database import open_database
+from stack.stand_ins.delivering import delivering
 from stack.stand_ins.faults import FaultBox
 from stack.stand_ins.inbox import healthy
 from stack.stand_ins.problems import as_json
-
-_LOG: Final = logging.getLogger(__name__)
 
 
 def _routes(api: Api, webhook_secret: str) -> list[Route]:
@@ -59,29 +52,11 @@ async def _unknown(request: Request, error: Exception) -> Response:
     return as_json({"error": {"type": "invalid_request_error", "message": message}}, status)
 
 
-def _stop_if_failed(postman: asyncio.Task[None]) -> None:
-    """End the process when nobody sends webhooks any more: started again, it sends what is queued."""
-    if not postman.cancelled() and (error := postman.exception()) is not None:
-        _LOG.critical("webhooks stopped; the processor stops with them", exc_info=error)
-        signal.raise_signal(signal.SIGTERM)
-
-
 def create_app(data: Path, port: int) -> Starlette:
     """Return the processor; CARD_PROCESSOR_KEY and CARD_PROCESSOR_WEBHOOK_SECRET are read from the environment."""
     book, faults = Book(open_database(data, "card-processor", SCHEMA)), FaultBox()
     events = Events(book)
     api = Api(book, events, faults, os.environ.get("CARD_PROCESSOR_KEY", ""), f"http://127.0.0.1:{port}")
-
-    @asynccontextmanager
-    async def delivering(_: Starlette) -> AsyncGenerator[None]:
-        postman = asyncio.create_task(Postman(book, events).run())
-        postman.add_done_callback(_stop_if_failed)
-        try:
-            yield
-        finally:
-            postman.cancel()
-            with suppress(asyncio.CancelledError, ExceptionGroup):
-                await postman
 
     return Starlette(
         routes=[
@@ -91,5 +66,5 @@ def create_app(data: Path, port: int) -> Starlette:
             Route("/healthz", healthy, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _unknown},
-        lifespan=delivering,
+        lifespan=delivering(lambda: Postman(book, events).run()),
     )

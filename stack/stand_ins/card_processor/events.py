@@ -1,14 +1,12 @@
 import asyncio
-import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from stack.stand_ins.card_processor.book import Book, Json, new_id, now
 from stack.stand_ins.faults import Faults
+from stack.stand_ins.reordering import Reordering
 
 API_VERSION: Final = "2026-10-28.endive"
-# Long enough for several events to gather, short enough for a test to wait for
-_REORDER_WINDOW_S: Final = 0.3
 _MANY: Final = 1000
 
 
@@ -18,7 +16,7 @@ class Events:
 
     book: Book
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _window_ends: float = 0
+    _reordering: Reordering = field(default_factory=Reordering)
     _endpoints: list[Json] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -45,7 +43,7 @@ class Events:
         event["pending_webhooks"] = len(asking)
         self.book.add("evt", event, parent=kind)
         for endpoint in asking:
-            due = self._due(hit)
+            due = self._reordering.due(hit)
             for extra in range(2 if hit.duplicate_webhooks else 1):
                 self.book.db.execute(
                     "INSERT INTO deliveries (event, endpoint, due) VALUES (?, ?, ?)",
@@ -53,15 +51,6 @@ class Events:
                 )
         if asking:
             self.wake.set()
-
-    def _due(self, hit: Faults) -> float:
-        at = time.time()
-        if not hit.reorder_webhooks:
-            return at
-        # Events of one window share one due time, and what is due at one time is sent newest first
-        if self._window_ends < at:
-            self._window_ends = at + _REORDER_WINDOW_S
-        return self._window_ends
 
 
 def _wants(enabled: list[str], kind: str) -> bool:

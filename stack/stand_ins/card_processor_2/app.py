@@ -1,11 +1,5 @@
-import asyncio
-import logging
 import os
-import signal
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,10 +13,9 @@ from stack.stand_ins.card_processor_2.book import SCHEMA, Book
 from stack.stand_ins.card_processor_2.events import Events
 from stack.stand_ins.card_processor_2.postman import Postman
 from stack.stand_ins.database import open_database
+from stack.stand_ins.delivering import delivering
 from stack.stand_ins.faults import FaultBox
 from stack.stand_ins.inbox import healthy
-
-_LOG: Final = logging.getLogger(__name__)
 
 
 def _routes(api: Api, webhook_secret: str) -> list[Route]:
@@ -45,29 +38,11 @@ async def _unknown(_: Request, error: Exception) -> Response:
     return Response(status_code=error.status_code if isinstance(error, HTTPException) else 500)
 
 
-def _stop_if_failed(postman: asyncio.Task[None]) -> None:
-    """End the process when nobody settles and sends any more: started again, it goes on with what is queued."""
-    if not postman.cancelled() and (error := postman.exception()) is not None:
-        _LOG.critical("webhooks stopped; the processor stops with them", exc_info=error)
-        signal.raise_signal(signal.SIGTERM)
-
-
 def create_app(data: Path, port: int) -> Starlette:
     """Return the processor; CARD_PROCESSOR_2_KEY and CARD_PROCESSOR_2_WEBHOOK_SECRET come from the environment."""
     book, faults = Book(open_database(data, "card-processor-2", SCHEMA)), FaultBox()
     events = Events(book)
     api = Api(book, events, faults, os.environ.get("CARD_PROCESSOR_2_KEY", ""), f"http://127.0.0.1:{port}")
-
-    @asynccontextmanager
-    async def delivering(_: Starlette) -> AsyncGenerator[None]:
-        postman = asyncio.create_task(Postman(book, events, faults).run())
-        postman.add_done_callback(_stop_if_failed)
-        try:
-            yield
-        finally:
-            postman.cancel()
-            with suppress(asyncio.CancelledError):
-                await postman
 
     return Starlette(
         routes=[
@@ -77,5 +52,5 @@ def create_app(data: Path, port: int) -> Starlette:
             Route("/healthz", healthy, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _unknown},
-        lifespan=delivering,
+        lifespan=delivering(lambda: Postman(book, events, faults).run()),
     )
