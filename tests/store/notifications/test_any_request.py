@@ -1,7 +1,6 @@
 """Whatever is sent to any route, nothing of it is our fault: no 5xx, and the description names every answer."""
 
 import asyncio
-import json
 import re
 from collections.abc import Callable
 from typing import Any, cast
@@ -10,12 +9,10 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
-import schemathesis
 from fastapi import FastAPI
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.core import NotSet
-from schemathesis.core.result import Ok
 
 from apps.chassis.app import Chassis, create_app
 from apps.chassis.auth import Principal
@@ -27,6 +24,7 @@ from apps.notifications.office import Office, open_office
 from apps.notifications.sealing import Sealer
 from apps.notifications.settings import Settings
 from tests.store.notifications.conftest import FakeDocuments, FakeSidecar, confirmations, customer, execute
+from tests.support.any_request import invented, json_of, operations
 from tests.support.asgi import APP_TOKEN, Reply, call
 
 EXAMPLES = 2
@@ -69,13 +67,6 @@ async def opened(url: str) -> tuple[FastAPI, dict[str, str]]:
     }
 
 
-def json_of(body: Any) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:  # numbers beyond 64 bits, which JSON allows
-        return json.dumps(body).encode()
-
-
 async def send(app: FastAPI, case: Any, role: str, known: dict[str, str]) -> Reply:
     """Send a case; what is *known* takes the place of invented ids."""
     names = {**(case.path_parameters or {}), **{name: value for name, value in known.items() if name != "token"}}
@@ -106,8 +97,7 @@ def attack(url: str, examples: int) -> set[str]:
         app, known = runner.run(opened(url))
         described = app.openapi()
         try:
-            for found in schemathesis.openapi.from_dict(described).get_all_operations():
-                operation: Any = found.ok() if isinstance(found, Ok) else pytest.fail(str(found))
+            for operation in operations(described):
                 if operation.path in THEIRS or operation.path.startswith(THEIRS[0]):
                     continue
                 answers = described["paths"][operation.path][operation.method]["responses"]
@@ -121,11 +111,7 @@ def attack(url: str, examples: int) -> set[str]:
 def besiege(  # noqa: PLR0917
     runner: asyncio.Runner, app: FastAPI, known: dict[str, str], operation: Any, answers: dict[str, Any], examples: int
 ) -> None:
-    @seed(1)
-    @settings(
-        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @invented(examples)
     @given(
         case=operation.as_strategy(),
         role=st.sampled_from(["staff", "support", "admin", "customer"]),

@@ -1,21 +1,18 @@
 """Whatever is sent to any route, nothing of it is our fault: no 5xx, and every refusal is a problem."""
 
 import asyncio
-import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
-import orjson
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.core import NotSet
-from schemathesis.core.result import Ok
 
 from tests.store.orders.shop import ANNA, Shop, open_shop, settings_from_environment
+from tests.support.any_request import invented, json_of, operations
 from tests.support.asgi import APP_TOKEN, Reply, call
 
 EXAMPLES = 2
@@ -44,22 +41,13 @@ async def send(shop: Shop, view: dict[str, Any], case: Any, *, role: str, real: 
     return await call(shop.app, case.method, f"{path}?{query}", body, headers)
 
 
-def json_of(body: Any) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:  # numbers beyond 64 bits, which JSON allows
-        return json.dumps(body).encode()
-
-
 def attack(url: str, examples: int) -> int:
     """Send *examples* cases to each operation; return how many were answered."""
     answered = 0
     with asyncio.Runner() as runner:
         shop, view = runner.run(prepared(url))
         try:
-            schema = schemathesis.openapi.from_dict(shop.app.openapi())
-            for found in schema.get_all_operations():
-                operation: Any = found.ok() if isinstance(found, Ok) else pytest.fail(str(found))
+            for operation in operations(shop.app.openapi()):
                 if operation.path.startswith(OURS) and not operation.path.endswith("/events"):
                     answered += besiege(runner.run, shop, view, operation, examples)
         finally:
@@ -72,11 +60,7 @@ def besiege(
 ) -> int:
     answered = 0
 
-    @seed(1)
-    @settings(
-        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @invented(examples)
     @given(case=operation.as_strategy(), role=st.sampled_from(["customer", "staff", "admin"]), real=st.booleans())
     def one(case: Any, role: str, real: bool) -> None:
         nonlocal answered

@@ -1,25 +1,21 @@
 """Whatever is sent to any route, nothing of it is our fault: no 5xx, no answer that the description does not name."""
 
 import asyncio
-import base64
-import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 
-import orjson
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.core import NotSet
-from schemathesis.core.result import Ok
 
 from apps.chassis.database import Database, engine_for
 from apps.payments.payment import Payment
 from tests.store.payments.desk import Desk
 from tests.store.payments.till import Till, make_vault, placed
+from tests.support.any_request import invented, json_of, operations
 from tests.support.asgi import APP_TOKEN, Reply, call
 
 EXAMPLES = 1
@@ -54,24 +50,13 @@ def who(payment: Payment) -> UUID:
     return payment.customer_id
 
 
-def json_of(body: Any) -> bytes:
-    if isinstance(body, bytes):
-        return body
-    try:
-        return orjson.dumps(body)
-    except TypeError:  # numbers beyond 64 bits, which JSON allows
-        return json.dumps(body, default=lambda other: base64.b64encode(bytes(other)).decode()).encode()
-
-
 def attack(url: str, examples: int) -> int:
     """Send *examples* cases to each operation; return how many were answered."""
     answered = 0
     with asyncio.Runner() as runner:
         desk, payment = runner.run(prepared(url))
         try:
-            schema = schemathesis.openapi.from_dict(desk.app.openapi())
-            for found in schema.get_all_operations():
-                operation: Any = found.ok() if isinstance(found, Ok) else pytest.fail(str(found))
+            for operation in operations(desk.app.openapi()):
                 if operation.path.startswith(OURS):
                     answered += besiege(runner, desk, payment, operation, examples)
         finally:
@@ -83,11 +68,7 @@ def besiege(runner: asyncio.Runner, desk: Desk, payment: Payment, operation: Any
     answered = 0
     named = {int(status) for status in operation.definition.raw["responses"]}
 
-    @seed(1)
-    @settings(
-        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @invented(examples)
     @given(
         case=operation.as_strategy(),
         role=st.sampled_from(["customer", "support", "staff", "admin"]),
