@@ -14,6 +14,7 @@ from tests.store.users.conftest import PASSWORD, Home
 from tests.support.asgi import Reply
 
 PAIRS = 8
+TIMES = 10
 KNOWN = "ada@example.org"
 Ask = Callable[[Home, str], Awaitable[Reply]]
 
@@ -83,4 +84,9 @@ async def test_the_measure_would_notice_a_verification_left_out(home: Home, monk
 
     monkeypatch.setattr(Passwords, "verify", careless)
     slow = PasswordHasher(time_cost=8, memory_cost=19_456, parallelism=1)
-    assert await told_apart(home, sign_in, await prepare(home, slow))
+    grain = await prepare(home, slow)
+    # a busy machine may stall one of the 48 sign-ins and hide the difference; chance alone shows none in ten times
+    for _ in range(TIMES):
+        if await told_apart(home, sign_in, grain):
+            return
+    pytest.fail(f"{TIMES} measurements noticed nothing of a verification that is left out")
