@@ -1,4 +1,4 @@
-"""Hashing passwords takes the cores and not the service: others are served meanwhile, and nobody queues for ever."""
+"""Hashing passwords takes the cores and not the service; how fast that is, and how long others wait meanwhile."""
 
 import asyncio
 import time
@@ -66,6 +66,7 @@ async def busy(home: Home) -> AsyncIterator[Home]:
     object.__setattr__(home.means, "passwords", quick)
 
 
+@pytest.mark.soak
 async def test_at_twice_the_pools_capacity_others_are_served_and_those_beyond_it_told_to_come_again(
     busy: Home,
 ) -> None:
