@@ -5,10 +5,6 @@ on its input: what to do, and at which step to die. It answers with the steps of
 """
 
 import asyncio
-import gc
-import json
-import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from datetime import timedelta
@@ -16,12 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
-
 from apps.chassis.sidecar import Answer
 from apps.orders import asking, intents, leaving
 from tests.store.orders.shop import Shop, open_shop, settings_from_environment
 from tests.support.asgi import Reply
+from tests.support.mortality import Steps, live_each
 
 NOW: Final = timedelta(0)
 JOBS: Final[dict[str, Callable[[Shop], Awaitable[Any]]]] = {
@@ -80,31 +75,13 @@ async def do(shop: Shop, act: dict[str, Any]) -> Reply | None:
     return None
 
 
-def count_steps(shop: Shop, die_at: int) -> list[str]:
+def count_steps(shop: Shop, die_at: int) -> Steps:
     """Count each step that is about to be done, and be killed before that of number *die_at*."""
-    passed: list[str] = []
-
-    def step(name: str) -> None:
-        passed.append(name)
-        if len(passed) == die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def stepping(*arguments: Any, **named: Any) -> Any:
-            step(name)
-            return function(*arguments, **named)
-
-        return stepping
-
-    cursor: Any = psycopg.AsyncCursor
-    connection: Any = psycopg.AsyncConnection
-    cursor.execute = counted("statement", cursor.execute)
-    connection.commit = counted("commit", connection.commit)
+    steps = Steps(die_at)
+    steps.count_database()
     for call in ("put_documents", "get_documents", "delete_document", "invoke"):
-        setattr(shop.papers, call, counted("call", getattr(shop.papers, call)))
-    passed_on: Any = step
-    shop.app.state.step = passed_on
-    return passed
+        steps.count_calls(shop.papers, call, "call")
+    return steps
 
 
 async def live(shop: Shop, life: dict[str, Any]) -> dict[str, Any]:
@@ -112,8 +89,8 @@ async def live(shop: Shop, life: dict[str, Any]) -> dict[str, Any]:
         await connection.exec_driver_sql("SELECT 1")
     steps = count_steps(shop, life["die_at"])
     reply = await do(shop, life["act"])
-    shop.app.state.step("answer")
-    return {"steps": steps, "status": reply.status if reply else 200}
+    steps("answer")
+    return {"steps": steps.passed, "status": reply.status if reply else 200}
 
 
 async def warm_up(shop: Shop) -> None:
@@ -127,18 +104,7 @@ def main(url: str, shelf: str) -> None:
     """Live each life that a line of the input tells of."""
     shop = open_mortal(url, shelf)
     asyncio.run(warm_up(shop))
-    # the children share what they do not touch
-    gc.disable()
-    gc.freeze()
-    for line in sys.stdin:
-        if (pid := os.fork()) == 0:
-            print(json.dumps(asyncio.run(live(shop, json.loads(line)))), flush=True)
-            os._exit(0)
-        _, status = os.waitpid(pid, 0)
-        if os.WIFSIGNALED(status):
-            print(json.dumps({"killed_by": os.WTERMSIG(status)}), flush=True)
-        elif os.WEXITSTATUS(status):
-            print(json.dumps({"failed": os.WEXITSTATUS(status)}), flush=True)
+    live_each(lambda life: live(shop, life))
 
 
 if __name__ == "__main__":

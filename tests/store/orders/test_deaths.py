@@ -6,9 +6,6 @@ death leaves, word for word.
 """
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -20,11 +17,11 @@ import pytest
 from sqlalchemy import text
 
 from apps.orders import intents
-from stack.home import CHECKOUT
 from tests.store.orders.mortal import NOW, do, open_mortal
 from tests.store.orders.scenes import FEW, SCENES, Act, Scene, Stage
 from tests.store.orders.shop import Shop
 from tests.support.asgi import APP_TOKEN
+from tests.support.mortality import Lives, moments
 
 FIRST = 10
 _ORDERS = text("""
@@ -38,27 +35,6 @@ SELECT (SELECT count(*) FROM order_shipments WHERE order_id = :id),
     (SELECT count(*) FROM order_shipments WHERE order_id = :id AND delivered_at IS NOT NULL),
     (SELECT coalesce(sum(refund), 0) FROM order_returns WHERE order_id = :id)
 """)
-
-
-class Lives:
-    """A process that forks for each life."""
-
-    def __init__(self, url: str, shelf: Path) -> None:
-        command = [sys.executable, "-m", "tests.store.orders.mortal", url, str(shelf)]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, cwd=CHECKOUT, stdin=pipe, stdout=pipe, text=True)
-
-    def live(self, act: Act, die_at: int) -> dict[str, Any]:
-        """Live, and die before step *die_at*, the first is 1; return what is known of it afterwards."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps({"act": act, "die_at": die_at}) + "\n")
-        self._process.stdin.flush()
-        told: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return told
-
-    def close(self) -> None:
-        self._process.communicate(timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +54,7 @@ def environment() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def lives(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lives, Path]]:
     shelf = tmp_path_factory.mktemp("shelf")
-    running = Lives(url, shelf)
+    running = Lives("tests.store.orders.mortal", url, str(shelf))
     yield running, shelf
     running.close()
 
@@ -145,12 +121,6 @@ async def _named(shop: Shop) -> set[str]:
     async with shop.database.reading() as connection:
         found = await connection.exec_driver_sql("SELECT id::text || '.' || document_revision FROM orders")
         return set(found.scalars())
-
-
-def moments(steps: list[str]) -> list[int]:
-    """Return before which steps something has just become true for others, or is about to: commits and calls."""
-    visible = {at for at, step in enumerate(steps, start=1) if step in {"commit", "call", "answer"}}
-    return sorted(visible | {at + 1 for at in visible if at < len(steps)})
 
 
 async def die_at_each(scene: Scene, shop: Shop, lives: Lives, *, every: bool) -> int:

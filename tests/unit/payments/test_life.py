@@ -14,79 +14,15 @@ from apps.contracts.orders import OrderPlaced
 from apps.payments import decisions, ledger, outcomes, steps, terms
 from apps.payments.domain import PaymentError, RefundState, State
 from apps.payments.ledger import CUSTOMERS, Transaction
-from apps.payments.payment import Payment
-from apps.payments.provider import (
-    ActionRequired,
-    Authorised,
-    Busy,
-    Captured,
-    Declined,
-    Lost,
-    Missing,
-    Refused,
-    Released,
-    Returned,
-)
-from apps.payments.steps import Finish, GiveBack, Price, Take
+from apps.payments.payment import AttemptStatus, Payment, Wish
+from apps.payments.provider import Busy, Lost, Returned
+from apps.payments.steps import Finish, GiveBack, Price
 from apps.payments.terms import Terms
+from tests.unit.payments.bank import Bank
 
-MOODS = ("well", "well", "decline", "ask")
-HEARD = ("yes", "yes", "lost", "busy")
+MOODS = st.sampled_from(["well", "well", "decline", "ask"])
+HEARD = st.sampled_from(["yes", "yes", "lost", "busy"])
 AMOUNTS = st.integers(1, 900)
-
-
-class Bank:
-    """The processor of the model: what it holds, took and gave back, by reference; the truth to agree with."""
-
-    def __init__(self) -> None:
-        self.charges: dict[str, dict[str, Any]] = {}
-        self.refunds: dict[str, dict[str, Any]] = {}
-
-    def charge(self, take: Take, mood: str) -> None:
-        made = take.charge
-        if take.ask or made.reference in self.charges:
-            return
-        status = {"ask": "waiting", "decline": "declined"}.get(mood, "held" if made.manual else "taken")
-        self.charges[made.reference] = {"status": status, "amount": made.amount, "taken": 0}
-        if status == "taken":
-            self.charges[made.reference]["taken"] = made.amount
-
-    def finish(self, step: Finish) -> None:
-        found = self.charges[step.charge.reference]
-        if step.amount is None and found["status"] in ("held", "waiting"):
-            found["status"] = "released"
-        elif step.amount is not None and found["status"] == "held":
-            found |= {"status": "taken", "taken": step.amount}
-
-    def say(self, reference: str, currency: str) -> Any:
-        found = self.charges.get(reference)
-        if found is None:
-            return Missing()
-        key = f"pi_{reference}"
-        return {
-            "taken": Captured(key, found["taken"], currency, None, b"{}"),
-            "held": Authorised(key, found["amount"], currency, None, b"{}"),
-            "waiting": ActionRequired(key, "http://bank.test/", b"{}"),
-            "released": Released(key, b"{}"),
-            "declined": Declined("declined", key, None, b"{}"),
-        }[found["status"]]
-
-    def give_back(self, step: GiveBack, *, works: bool) -> Any:
-        wanted = step.refund
-        if wanted.reference not in self.refunds:
-            if not works or step.ask:
-                return Missing() if step.ask else Refused(b"{}")
-            self.refunds[wanted.reference] = {"amount": wanted.amount, "state": RefundState.SUCCEEDED}
-        found = self.refunds[wanted.reference]
-        return Returned(f"re_{wanted.reference}", found["amount"], wanted.currency, found["state"], b"{}")
-
-    @property
-    def taken(self) -> int:
-        return sum(each["taken"] for each in self.charges.values())
-
-    @property
-    def given(self) -> int:
-        return sum(each["amount"] for each in self.refunds.values() if each["state"] is RefundState.SUCCEEDED)
 
 
 class Life(RuleBasedStateMachine):
@@ -102,8 +38,9 @@ class Life(RuleBasedStateMachine):
         self.total = 0
         self.returns: dict[Any, int] = {}
 
-    @initialize(amount=AMOUNTS, manual=st.booleans())
-    def placed(self, amount: int, manual: bool) -> None:
+    @initialize(amount=AMOUNTS, manual=st.booleans(), later=st.booleans())
+    def placed(self, amount: int, manual: bool, later: bool) -> None:
+        self.bank.later = later
         self.total = amount
         terms.use(lambda *_: Terms(manual=manual))
         self.order = OrderPlaced(
@@ -157,18 +94,30 @@ class Life(RuleBasedStateMachine):
             with suppress(PaymentError):
                 ask()
 
+    @precondition(lambda self: self.payment.state is State.REQUIRES_CAPTURE)
+    @rule(share=st.floats(0, 1))
+    def support_captures_a_part(self, share: float) -> None:
+        part = max(1, int(self.payment.held * share))
+        with suppress(PaymentError):
+            decisions.ask_capture(self.payment, Money(amount=part, currency="EUR"))
+            wanted = [each.wanted for each in self.payment.attempts if each.wish is Wish.CAPTURE]
+            assert sum(each or 0 for each in wanted) == part
+
+    @precondition(lambda self: self.payment.state in (State.REQUIRES_CAPTURE, State.REQUIRES_ACTION))
     @rule()
-    def somebody_voids_or_pays_again(self) -> None:
+    def support_lets_go(self) -> None:
         with suppress(PaymentError):
             decisions.ask_void(self.payment)
+            assert all(each.wish for each in self.payment.attempts if each.status is AttemptStatus.AUTHORISED)
+
+    @rule()
+    def the_customer_pays_again(self) -> None:
         if not self.payment.cancelled:
             with suppress(PaymentError):
                 decisions.pay_again(self.payment, "pm_2", self.now)
                 self.tries = 0
 
-    @rule(
-        mood=st.sampled_from(["well", "well", "decline", "ask"]), heard=st.sampled_from(["yes", "yes", "lost", "busy"])
-    )
+    @rule(mood=MOODS, heard=HEARD)
     def the_worker_works(self, mood: str, heard: str) -> None:
         self.tries += 1
         for step in steps.next_steps(self.payment, self.now, tries=self.tries):
@@ -187,11 +136,7 @@ class Life(RuleBasedStateMachine):
             outcome = self.bank.give_back(step, works=mood != "decline")
             outcomes.returned(self.payment, step.refund.refund_id, self._heard(outcome, heard), self.now)
             return
-        if isinstance(step, Finish):
-            self.bank.finish(step)
-        else:
-            self.bank.charge(step, mood)
-        outcome = self.bank.say(step.charge.reference, "EUR")
+        outcome = self.bank.finish(step) if isinstance(step, Finish) else self.bank.charge(step, mood)
         outcomes.charged(self.payment, step.charge.reference, self._heard(outcome, heard), self.now)
         if self.payment.attempts[-1].reference != reference:
             self.tries = 0
@@ -201,15 +146,18 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def the_customer_confirms(self) -> None:
-        for found in self.bank.charges.values():
-            if found["status"] == "waiting":
-                found |= {"status": "taken", "taken": found["amount"]}
+        self.bank.confirm()
+
+    @precondition(lambda self: self.bank.later)
+    @rule()
+    def the_processor_decides(self) -> None:
+        self.bank.decide()
 
     @rule()
     def a_refund_fails_late(self) -> None:
         for refund in self.payment.refunds:
             if refund.state is RefundState.SUCCEEDED and refund.reference in self.bank.refunds:
-                self.bank.refunds[refund.reference]["state"] = RefundState.FAILED
+                self.bank.refunds[refund.reference].state = RefundState.FAILED
                 said = Returned("re", refund.amount, "EUR", RefundState.FAILED, b"{}")
                 outcomes.returned(self.payment, refund.id, said, self.now)
                 self.books += ledger.book(self.payment)
@@ -245,6 +193,7 @@ class Life(RuleBasedStateMachine):
             if not steps.is_pending(self.payment):
                 break
             self.now += timedelta(minutes=10)
+            self.bank.decide()
             self.the_worker_works("well", "yes")
         assert not steps.is_pending(self.payment)
 
@@ -260,6 +209,8 @@ class Settled(Life):
                     self.the_worker_works("well", "yes")
                     self.settle()
                 assert (self.payment.captured, self.payment.refunded) == (self.bank.taken, self.bank.given)
+                assert self.payment.held == self.bank.held
+                assert self.payment.held == 0 or self.payment.state is State.REQUIRES_CAPTURE
                 if self.payment.cancelled:
                     failed = sum(each.amount for each in self.payment.refunds if each.state is RefundState.FAILED)
                     assert self.payment.captured - self.payment.refunded <= failed
