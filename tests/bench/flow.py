@@ -70,7 +70,8 @@ class Flow:
         drained = self.processes.read()
         seen = trail.read(self._system, outcome.began - 1, after_mail, (sample.id for sample in outcome.good))
         figures = {"load_average_before": load, **_answers(outcome), **_kept(outcome, seen)}
-        figures |= {"stages": _stages(outcome, seen), "backlog": _backlog(outcome, seen), "drained": arrived}
+        figures |= {"stages": _stages(outcome, seen), "drained": arrived}
+        figures |= {"backlog": _backlog(outcome, seen.mailed), "charges": _charges(outcome, seen.captured)}
         # an order's cost is known once all of it is done
         figures |= Costs(before, drained).of(len(outcome.good), outcome.cpu_s)
         figures["cores_used_under_load"] = Costs(before, loaded).of(0, outcome.cpu_s)["cores_used"]
@@ -118,20 +119,27 @@ def _stages(outcome: Outcome, seen: Trail) -> Json:
     return stages
 
 
-def _backlog(outcome: Outcome, seen: Trail) -> Json:
-    """Return how many orders were accepted and not yet mailed, over the load and after it."""
+def _charges(outcome: Outcome, captured: trail.Marks) -> Json:
+    """Return how fast the processor's answers came in, and whether they kept up with the orders."""
+    at = sorted(captured[sample.id] for sample in outcome.good if sample.id in captured)
+    rate = (len(at) - 1) / (at[-1] - at[0]) if len(at) > 1 else 0.0
+    return {"per_second": round(rate, 1), "backlog": _backlog(outcome, captured)}
+
+
+def _backlog(outcome: Outcome, done: trail.Marks) -> Json:
+    """Return how many orders were accepted and not yet *done*, over the load and after it."""
     accepted = [sample.at + sample.took_s for sample in outcome.good]
-    mailed = [seen.mailed[sample.id] for sample in outcome.good if sample.id in seen.mailed]
+    ends = [done[sample.id] for sample in outcome.good if sample.id in done]
     over = outcome.began + outcome.seconds
-    levels = backlog(_moments(outcome.began, over), accepted, mailed)
+    levels = backlog(_moments(outcome.began, over), accepted, ends)
     settled = levels[len(levels) // 4 :]
     return {
         "levels": levels,
         "every_s": WATCH_S,
         "most": max(levels, default=0),
-        "at_the_end_of_load": backlog([over], accepted, mailed)[0],
+        "at_the_end_of_load": backlog([over], accepted, ends)[0],
         "growth_per_second": round(growth(settled, WATCH_S), 2),
-        "gone_after_s": round(max(0.0, max(mailed, default=over) - over), 2),
+        "gone_after_s": round(max(0.0, max(ends, default=over) - over), 2),
     }
 
 

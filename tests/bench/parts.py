@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from stack.home import Home
 from tests.bench import market, raw
@@ -38,7 +39,9 @@ def measure(system: System, settings: Settings, deadline: float, say: Say) -> Js
     say("raw limits of this machine")
     results["raw"] = raw.measure(Home(system.root, system.offset), settings)
     say(f"{settings.rate:g} orders/s for {settings.seconds:g} s")
-    results["sustained"] = flow.run(Plan(port=port, requests=requests, rate=settings.rate, seconds=settings.seconds))
+    with _processor_takes(system, settings.processor_ms):
+        sustained = Plan(port=port, requests=requests, rate=settings.rate, seconds=settings.seconds)
+        results["sustained"] = flow.run(sustained)
     results["memory_mib"] = _mib(flow)
     results["most"] = _most(
         flow, Plan(port=port, requests=requests, seconds=settings.step_seconds), results, deadline, say
@@ -46,6 +49,17 @@ def measure(system: System, settings: Settings, deadline: float, say: Say) -> Js
     results["ratios"] = ratios(results)
     results["dead_letters"] = _dead_letters(system)
     return results
+
+
+@contextmanager
+def _processor_takes(system: System, milliseconds: float) -> Iterator[None]:
+    """Have the card processor answer only after so long."""
+    if milliseconds:
+        system.stand_in("card-processor", "/faults", "PUT", {"delay_ms": milliseconds})
+    try:
+        yield
+    finally:
+        system.stand_in("card-processor", "/faults", "DELETE")
 
 
 def _most(flow: Flow, plan: Plan, results: Json, deadline: float, say: Say) -> Json:

@@ -46,7 +46,7 @@ def _raw(results: Json) -> Table:
 
 
 def _flow(console: Console, title: str, one: Json) -> None:
-    queue = one["backlog"]
+    queue, charges = one["backlog"], one["charges"]
     console.print(
         f"[bold]{title}[/]: {one['sent']} sent in {one['seconds']} s, {one['accepted']} accepted, {one['paid']} paid, "
         f"{one['charged_once']} charged once, {one['mailed']} mailed ({one['mailed_twice']} twice); "
@@ -54,6 +54,8 @@ def _flow(console: Console, title: str, one: Json) -> None:
         f"{one['placed_paid_mailed_per_second']}/s placed, paid and mailed. Backlog: {queue['at_the_end_of_load']} "
         f"when the load ended, at most {queue['most']}, growing by {queue['growth_per_second']}/s, "
         f"gone after {queue['gone_after_s']} s.\n"
+        f"{charges['per_second']} charges/s; orders not yet charged: at most {charges['backlog']['most']}, growing by "
+        f"{charges['backlog']['growth_per_second']}/s, gone after {charges['backlog']['gone_after_s']} s.\n"
         f"Cores used: {one['cores_used']} by the system, {one['cores_used_by_others']} by others; "
         f"load average before: {one['load_average_before']}."
     )

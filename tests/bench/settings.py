@@ -12,6 +12,8 @@ class Settings:
     """Orders a second in the sustained part, whatever the answers."""
     seconds: float = 20.0
     """Length of the sustained part."""
+    processor_ms: float = 0.0
+    """How long the card processor takes for each answer in the sustained part."""
     raw_seconds: float = 3.0
     """Length of each raw measurement."""
     step_seconds: float = 3.0

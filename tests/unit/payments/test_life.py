@@ -133,8 +133,8 @@ class Life(RuleBasedStateMachine):
             decisions.priced(self.payment, Money(amount=self.total, currency="EUR"))
             return
         if isinstance(step, GiveBack):
-            outcome = self.bank.give_back(step, works=mood != "decline")
-            outcomes.returned(self.payment, step.refund.refund_id, self._heard(outcome, heard), self.now)
+            given = self.bank.give_back(step, works=mood != "decline")
+            outcomes.returned(self.payment, step.refund.refund_id, self._heard(given, heard), self.now)
             return
         outcome = self.bank.finish(step) if isinstance(step, Finish) else self.bank.charge(step, mood)
         outcomes.charged(self.payment, step.charge.reference, self._heard(outcome, heard), self.now)
