@@ -17,7 +17,7 @@ async def opened(home: Home, kek: bytes = KEK) -> Signer:
 
 
 async def until_somebody_waits(home: Home, waiting: asyncio.Future[Signer]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     query = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     while not waiting.done() and not await home.rows(query):
         assert time.monotonic() < deadline, "nobody waits for the lock"
