@@ -19,7 +19,7 @@ from tests.store.payments.desk import Desk
 from tests.store.payments.mortal import do, open_mortal, work
 from tests.store.payments.scenes import FEW, SCENES, Act, Scene, Stage, new_stage
 from tests.support.asgi import APP_TOKEN
-from tests.support.mortality import Lives, moments
+from tests.support.mortality import VISIBLE, Lives
 
 PATIENCE_S = 60
 
@@ -120,7 +120,8 @@ async def die_at_each(scene: Scene, desk: Desk, lives: Lives, *, every: bool) ->
     assert lived["status"] < 300
     await again(desk, act)
     expected = await outcome(whole)
-    deaths = range(1, len(lived["steps"]) + 1) if every else moments(lived["steps"])
+    # between two of what others can see, one death is as good as another
+    deaths = [at for at, step in enumerate(lived["steps"], start=1) if every or step in VISIBLE]
     for at in deaths:
         stage = new_stage(desk)
         act = await scene(stage)
@@ -136,7 +137,7 @@ async def die_at_each(scene: Scene, desk: Desk, lives: Lives, *, every: bool) ->
 async def test_killed_where_something_becomes_true_every_sum_still_moves_once(
     scene: Scene, desk: Desk, lives: Lives
 ) -> None:
-    assert await die_at_each(scene, desk, lives, every=False) >= 8
+    assert await die_at_each(scene, desk, lives, every=False) >= 6
 
 
 @pytest.mark.soak
