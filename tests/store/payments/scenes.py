@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 from apps.contracts.base import Event
 from apps.contracts.orders import OrderPlaced
+from apps.contracts.users import UserErased
 from apps.payments.payment import Payment
 from tests.store.payments.desk import Desk
 from tests.store.payments.mortal import behave, work
-from tests.store.payments.till import AMOUNT, cancelled, changed, goods_returned, placed, shipped
+from tests.store.payments.till import AMOUNT, AT, cancelled, changed, goods_returned, placed, shipped
 
 PART: Final = 300_000_017
 Act = dict[str, Any]
@@ -126,6 +127,11 @@ async def give_the_difference_back(stage: Stage) -> Act:
     return stage.hear(changed(stage.order, AMOUNT - PART))
 
 
+async def forget(stage: Stage) -> Act:
+    await stage.charged()
+    return stage.hear(UserErased(user_id=stage.order.customer_id, sequence=1, erased_at=AT))
+
+
 def new_stage(desk: Desk) -> Stage:
     return Stage(desk, placed())
 
@@ -145,4 +151,5 @@ SCENES: Final[list[Scene]] = [
     hear_of_a_failed_refund,
     charge_the_difference,
     give_the_difference_back,
+    forget,
 ]

@@ -84,6 +84,8 @@ async def outcome(stage: Stage) -> dict[str, Any]:
         "told": [(topic, data["sequence"], data.get("amount")) for topic, data in told],
         "books": [(each.kind, each.taken) for each in booked],
         "bank": bank,
+        "whose": payment.customer_id == stage.order.customer_id,
+        "brand": payment.attempt.brand,
         "notices": await _count(desk, "notices WHERE payment_id = :id", payment),
         "dead letters": await _count(desk, "dead_letters", payment),
     }
