@@ -54,8 +54,10 @@ def measure(system: System, settings: Settings, deadline: float, say: Say) -> Js
 @contextmanager
 def _processor_takes(system: System, milliseconds: float) -> Iterator[None]:
     """Have the card processor answer only after so long."""
-    if milliseconds:
-        system.stand_in("card-processor", "/faults", "PUT", {"delay_ms": milliseconds})
+    if not milliseconds:
+        yield
+        return
+    system.stand_in("card-processor", "/faults", "PUT", {"delay_ms": milliseconds})
     try:
         yield
     finally:
