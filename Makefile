@@ -49,7 +49,7 @@ demo: .venv/.synced ## Take a client's tour through the running system, printing
 examples: .venv/.synced ## Run the examples in JavaScript and Go; fetches what they are built with, once
 	@$(RUN)/pytest -m examples tests/e2e
 
-resilience: .venv/.synced ## Trouble every link, edit policies, move documents, rotate certificates, replace replicas; 9 minutes
+resilience: .venv/.synced ## Trouble every link, edit policies, move documents, rotate certificates, replace replicas; 10 minutes
 	@$(RUN)/pytest -m resilience tests/e2e tests/chaos tests/resilience
 
 matrix: .venv/.synced ## Run one suite on every profile and product, then swap them under load; MATRIX=path for a part
