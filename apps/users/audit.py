@@ -6,7 +6,7 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import Text, bindparam, select, text, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from uuid_utils.compat import uuid7
 
 from apps.chassis.auth import Principal
@@ -24,6 +24,13 @@ _RECORD = Hot("""
 INSERT INTO audit_events (id, user_id, actor, action, outcome, address, agent, detail)
 VALUES (:id, :user_id, :actor, :action, :outcome, :address, :agent, CAST(:detail AS jsonb))
 """)
+# The same, in the statement that begins the session of one who was `admitted`.
+SIGNED_IN: Final = """
+recorded AS (
+    INSERT INTO audit_events (id, user_id, actor, action, outcome, address, agent, detail)
+    SELECT :event_id, id, 'user:' || id, 'signed_in', 'done', :address, :agent, jsonb_build_object('session', :id)
+    FROM admitted)
+"""
 _ENSURE_MONTHS = text("SELECT ensure_audit_months(:ahead)")
 _DROP_MONTHS = text("SELECT drop_audit_months(:age)")
 
@@ -34,7 +41,7 @@ def actor(caller: Principal) -> str:
 
 
 async def record(
-    tx: AsyncSession,
+    tx: AsyncSession | AsyncConnection,
     action: str,
     user_id: UUID | None,
     by: str,

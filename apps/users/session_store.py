@@ -8,27 +8,38 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from uuid_utils.compat import uuid7
 
 from apps.chassis.hot import Hot
+from apps.users import audit, throttling
 from apps.users.domain import digest
 from apps.users.origin import Origin
 from apps.users.refresh_tokens import RefreshToken
 from apps.users.tables import Session
 
 _KNOWN = Hot("SELECT id, password_hash FROM users WHERE lower(email) = lower(:email)")
-# With whether there is a second factor: the one question of most people's sign-in that this then has answered.
-_LOCK = Hot("""
-SELECT u.id, u.password_hash, u.status, u.roles, u.email_verified, f.confirmed_at IS NOT NULL AS second_factor
-FROM users u LEFT JOIN second_factors f ON f.user_id = u.id WHERE u.id = :id FOR UPDATE OF u
-""")
-# Signing in is a good moment to tidy up after one user, and to hash the password as is done today.
-_BEGIN = Hot("""
-WITH expired AS (DELETE FROM sessions WHERE user_id = :user_id AND expires_at <= now()),
-spent AS (DELETE FROM one_time_tokens WHERE user_id = :user_id AND expires_at <= now()),
-renewed AS (UPDATE users SET password_hash = :password_hash WHERE id = :user_id AND password_hash <> :password_hash)
-INSERT INTO sessions (id, user_id, family_hash, generation, secret_hash, address, agent, expires_at)
-VALUES (:id, :user_id, :family_hash, :generation, :secret_hash, :address, :agent, now() + :ttl)
-""")
+_TRIED = Hot(f"""{throttling.TRY}
+SELECT wait_s, counted, id, password_hash FROM tried LEFT JOIN users ON lower(email) = lower(:email)
+""")  # noqa: S608  # our own
+# All that signing in writes, in one statement: what is not the hash is mostly round trips. An account that has a second
+# factor is found, and admitted only once that has passed. It is a good moment to tidy up after one user, and to have
+# the password hashed as is done today.
+_BEGIN = Hot(f"""
+WITH found AS MATERIALIZED (
+    SELECT u.id, u.roles, u.email_verified, f.confirmed_at IS NOT NULL AS second_factor
+    FROM users u LEFT JOIN second_factors f ON f.user_id = u.id
+    WHERE u.id = :user_id AND u.password_hash = :verified AND u.status = 'active' FOR UPDATE OF u
+), admitted AS MATERIALIZED (SELECT id FROM found WHERE :passed OR NOT second_factor
+), expired AS (DELETE FROM sessions USING admitted WHERE user_id = admitted.id AND expires_at <= now()
+), spent AS (DELETE FROM one_time_tokens USING admitted WHERE user_id = admitted.id AND expires_at <= now()
+), renewed AS (
+    UPDATE users SET password_hash = :renewed FROM admitted WHERE users.id = admitted.id AND password_hash <> :renewed
+), begun AS (
+    INSERT INTO sessions (id, user_id, family_hash, generation, secret_hash, address, agent, expires_at)
+    SELECT :id, admitted.id, :family_hash, :generation, :secret_hash, :address, :agent, now() + :ttl FROM admitted
+), {throttling.FORGOTTEN}, {audit.SIGNED_IN}
+SELECT id, roles, email_verified, second_factor FROM found
+""")  # noqa: S608  # our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +51,23 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Locked(Known):
-    """An account that nobody else changes until the transaction ends."""
+class Wish:
+    """A session that somebody with the right password wants to begin."""
 
-    status: str
+    known: Known
+    renewed_hash: str
+    token: RefreshToken
+    origin: Origin
+    ttl: timedelta
+    counted: Sequence[throttling.Key]
+    """Under what the try was counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An account whose password is still the one that was verified, and that may be used."""
+
+    id: UUID
     roles: list[str]
     email_verified: bool
     second_factor: bool
@@ -54,25 +78,32 @@ async def known(reading: AsyncConnection, email: str) -> Known | None:
     return next((Known(*row) for row in await _KNOWN.run(reading, email=email)), None)
 
 
-async def lock(tx: AsyncSession, user_id: UUID) -> Locked | None:
-    """Keep others from changing an account; None where it is erased."""
-    return next((Locked(*row) for row in await _LOCK.run(tx, id=user_id)), None)
+async def tried(single: AsyncConnection, email: str, *keys: throttling.Key) -> Known | None:
+    """Count a try under each of *keys* and return the account; raise ThrottledError where one has to wait."""
+    [row] = await _TRIED.run(single, email=email, **throttling.tried_under(*keys))
+    await throttling.must_be_admitted(single, row, *keys)
+    return Known(row.id, row.password_hash) if row.id else None
 
 
-async def begin(tx: AsyncSession, user: Known, token: RefreshToken, origin: Origin, ttl: timedelta) -> None:
-    """Write a session of *user*, whose password is kept as it is hashed there."""
-    await _BEGIN.run(
+async def begin(tx: AsyncSession | AsyncConnection, wish: Wish, *, passed: bool = False) -> Found | None:
+    """Write the session, unless a second factor has still to be *passed*; None where the account is not as it was."""
+    rows = await _BEGIN.run(
         tx,
-        user_id=user.id,
-        password_hash=user.password_hash,
-        id=token.session_id,
-        family_hash=digest(token.family),
-        generation=token.generation,
-        secret_hash=digest(token.secret),
-        address=origin.address,
-        agent=origin.agent,
-        ttl=ttl,
+        user_id=wish.known.id,
+        verified=wish.known.password_hash,
+        renewed=wish.renewed_hash,
+        passed=passed,
+        id=wish.token.session_id,
+        family_hash=digest(wish.token.family),
+        generation=wish.token.generation,
+        secret_hash=digest(wish.token.secret),
+        address=wish.origin.address,
+        agent=wish.origin.agent,
+        ttl=wish.ttl,
+        event_id=uuid7(),
+        **throttling.right_under(*wish.counted),
     )
+    return next((Found(*row) for row in rows), None)
 
 
 async def advance(

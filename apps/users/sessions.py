@@ -7,58 +7,60 @@ from uuid_utils.compat import uuid7
 
 from apps.chassis.auth import Principal
 from apps.users import audit, devices, facts, second_factor, session_store, store, throttling
-from apps.users.domain import CredentialsRefusedError, RefreshRefusedError, Status
+from apps.users.domain import CredentialsRefusedError, RefreshRefusedError
 from apps.users.means import Means
 from apps.users.origin import Origin
 from apps.users.refresh_tokens import RefreshToken
 from apps.users.schemas import Credentials, SignedIn
-from apps.users.session_store import Known, Locked
+from apps.users.session_store import Found, Known, Wish
 from apps.users.tables import User
 
 
 async def sign_in(means: Means, form: Credentials, origin: Origin) -> SignedIn:
     """Begin a session; whatever is wrong, the answer is the same and takes as long."""
     means.passwords.expect_room()
-    async with means.database.reading() as reading:
-        known = await session_store.known(reading, form.email)
-    counted = _counted(means, form, known, origin)
-    async with means.database.transaction() as tx:
-        await throttling.admit(tx, *counted)
+    known, counted = await _counted(means, form, origin)
     password = form.password.get_secret_value()
     right = await means.passwords.verify(known.password_hash if known else None, password)
-    hashed = known.password_hash if known else ""
-    if right and means.passwords.outdated(hashed):
-        hashed = await means.passwords.hash(password)
-    async with means.database.transaction() as tx:
-        user = await _admitted(tx, means, known, form.otp, origin) if right and known else None
-        if user:
-            await throttling.forget(tx, *counted)
-            token, ttl = RefreshToken.first(uuid7()), min(means.settings.session_ttl, means.settings.session_lifetime)
-            await session_store.begin(tx, Known(user.id, hashed), token, origin, ttl)
-            await audit.record(tx, "signed_in", user.id, f"user:{user.id}", origin, session=str(token.session_id))
-            return _signed_in(means, user, token, device=devices.issue(means.sealer.derived("devices"), user.id))
-        await audit.record(tx, "signed_in", known.id if known else None, audit.ANYONE, origin, outcome=audit.REFUSED)
-    # raised only here: within the transaction it would undo what is kept of the try
+    if right and known:
+        outdated = means.passwords.outdated(known.password_hash)
+        renewed = await means.passwords.hash(password) if outdated else known.password_hash
+        ttl = min(means.settings.session_ttl, means.settings.session_lifetime)
+        wish = Wish(known, renewed, RefreshToken.first(uuid7()), origin, ttl, counted)
+        if user := await _begun(means, wish, form.otp):
+            return _signed_in(means, user, wish.token, device=devices.issue(means.sealer.derived("devices"), user.id))
+    async with means.database.statement() as single:
+        await audit.record(
+            single, "signed_in", known.id if known else None, audit.ANYONE, origin, outcome=audit.REFUSED
+        )
     raise CredentialsRefusedError
 
 
-def _counted(means: Means, form: Credentials, known: Known | None, origin: Origin) -> list[throttling.Key]:
-    """Return under what a try counts: a device that its owner signed in from is not held up by strangers."""
-    if known and form.device_token:
+async def _counted(means: Means, form: Credentials, origin: Origin) -> tuple[Known | None, list[throttling.Key]]:
+    """Return the account, and under what this try was counted: strangers do not hold up a device of its owner's."""
+    keys = [throttling.pair(form.email, origin.address), throttling.account(form.email)]
+    async with means.database.statement() as single:
+        if form.device_token is None:
+            return await session_store.tried(single, form.email, *keys), keys
+        known = await session_store.known(single, form.email)
         token = form.device_token.get_secret_value()
-        if device := devices.recognise(means.sealer.derived("devices"), known.id, token):
-            return [throttling.device(device)]
-    return [throttling.pair(form.email, origin.address), throttling.account(form.email)]
+        if known and (device := devices.recognise(means.sealer.derived("devices"), known.id, token)):
+            keys = [throttling.device(device)]
+        await throttling.admit(single, *keys)
+        return known, keys
 
 
-async def _admitted(tx: AsyncSession, means: Means, known: Known, otp: str | None, origin: Origin) -> Locked | None:
-    """Return the account, locked, where its password is still the one verified and what else it asks for is right."""
-    user = await session_store.lock(tx, known.id)
-    if user is None or user.password_hash != known.password_hash or user.status != Status.ACTIVE:
-        return None
-    if user.second_factor and not await second_factor.passes(tx, means, await store.get_user(tx, user.id), otp, origin):
-        return None
-    return user
+async def _begun(means: Means, wish: Wish, otp: str | None) -> Found | None:
+    """Begin the session; None where the account is not what it was, or what else it asks for is not right."""
+    async with means.database.statement() as single:
+        found = await session_store.begin(single, wish)
+    if found is None or not found.second_factor:
+        return found
+    async with means.database.transaction() as tx:
+        user = await store.find_locked(tx, found.id)
+        if user and await second_factor.passes(tx, means, user, otp, wish.origin):
+            return await session_store.begin(tx, wish, passed=True)
+    return None
 
 
 async def refresh(means: Means, presented: str, origin: Origin) -> SignedIn:
@@ -90,7 +92,7 @@ async def end_all(tx: AsyncSession, caller: Principal, origin: Origin) -> None:
         await audit.record(tx, "sessions_ended", caller.id, audit.actor(caller), origin, number=ended)
 
 
-def _signed_in(means: Means, user: User | Locked, token: RefreshToken, device: str | None = None) -> SignedIn:
+def _signed_in(means: Means, user: User | Found, token: RefreshToken, device: str | None = None) -> SignedIn:
     ttl = means.settings.access_ttl
     return SignedIn(
         access_token=means.signer.issue(

@@ -38,9 +38,14 @@ async def get_user(tx: AsyncSession, user_id: UUID) -> User:
 
 async def lock_user(tx: AsyncSession, user_id: UUID) -> User:
     """Return an account that nobody else changes until *tx* ends, or raise UserNotFoundError."""
-    if user := await tx.get(User, user_id, with_for_update=True, populate_existing=True):
+    if user := await find_locked(tx, user_id):
         return user
     raise UserNotFoundError
+
+
+async def find_locked(tx: AsyncSession, user_id: UUID) -> User | None:
+    """Do as `lock_user` does; None where the account is erased."""
+    return await tx.get(User, user_id, with_for_update=True, populate_existing=True)
 
 
 async def find_user(tx: AsyncSession, email: str) -> User | None:

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from joserfc.jwk import KeySet
 
 from apps.users.passwords import Passwords
 from apps.users.refresh_tokens import RefreshToken
+from apps.users.throttling import PAIR
 from tests.store.users.conftest import ISSUER, PASSWORD, Home
 
 
@@ -178,3 +180,12 @@ async def test_nobody_ends_another_persons_session(home: Home) -> None:
     ended = await home.call("DELETE", f"/sessions/{mine['session_id']}", token=eve["access_token"])
     assert ended.status == 204
     assert (await home.refresh(mine["refresh_token"])).status == 200
+
+
+async def test_one_person_signs_in_on_many_devices_at_once(home: Home) -> None:
+    await home.register()
+    # all from one address: each try counts under the same two keys, and takes back what it counted
+    for _ in range(3):
+        replies = await asyncio.gather(*(home.sign_in() for _ in range(PAIR.free - 2)))
+        assert {reply.status for reply in replies} == {201}
+    assert await home.rows("SELECT 1 FROM throttles WHERE failures > 0") == []
