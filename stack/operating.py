@@ -3,12 +3,15 @@
 import http.client
 import json
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from stack import secrets_file, tokens
 from stack.errors import StackError
 from stack.home import Home
 from stack.program import Program, load_all
+
+T = TypeVar("T")
 
 ANSWER_S = 60.0
 PATIENCE_S = 90.0
@@ -37,11 +40,20 @@ def replicas(home: Home, app_id: str) -> list[Program]:
 
 def ask(home: Home, replica: Program, path: str, body: object) -> Any:
     """Post to one replica; raise `BusyError` where asking again may help, `StackError` where it refused."""
+    text = exchange(home, replica, "POST", path, json.dumps(body))
+    return json.loads(text) if text else None
+
+
+def exchange(
+    home: Home, replica: Program, method: str, path: str, body: str | None = None, *, token: str | None = None
+) -> str:
+    """Send one request, as the bearer of *token* if one is given; errors are those of `ask`."""
     app_id, port = replica.env["APP_ID"], replica.ports["http"]
     headers = {"content-type": "application/json", "dapr-api-token": tokens.for_app(secrets_file.load(home), app_id)}
+    headers |= {"authorization": f"Bearer {token}"} if token else {}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
     try:
-        connection.request("POST", path, json.dumps(body), headers)
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         text = answer.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
@@ -50,19 +62,24 @@ def ask(home: Home, replica: Program, path: str, body: object) -> Any:
     finally:
         connection.close()
     if answer.status in DONE:
-        return json.loads(text) if text else None
+        return text
     kind = BusyError if answer.status in PASSING else StackError
-    raise kind(f"{replica.name} refused with {answer.status}: {_detail(text)}")
+    raise kind(f"{replica.name} refused {method} {path.partition('?')[0]} with {answer.status}: {_detail(text)}")
 
 
 def ask_any(home: Home, app_id: str, path: str, body: object, *, patience_s: float = PATIENCE_S) -> Any:
     """Post to whichever replica can, and wait a while where none can: one that crashed is being started again."""
+    return any_of(home, app_id, lambda replica: ask(home, replica, path, body), patience_s)
+
+
+def any_of(home: Home, app_id: str, question: Callable[[Program], T], patience_s: float = PATIENCE_S) -> T:
+    """Return what the first replica answers that can."""
     limit = time.monotonic() + patience_s
     while True:
         last = BusyError(f"{app_id} has no replica: see `sidecart status`")
         for replica in replicas(home, app_id):
             try:
-                return ask(home, replica, path, body)
+                return question(replica)
             except BusyError as error:
                 last = error
         if time.monotonic() > limit:

@@ -1,3 +1,8 @@
+import signal
+import threading
+from types import FrameType
+
+import psutil
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -14,3 +19,19 @@ class ByFile(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     """Share the suite out by files."""
     return ByFile(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End in order when told to, as by Ctrl-C: what tests started is taken down then."""
+
+    def as_by_hand(_number: int, _frame: FrameType | None) -> None:
+        if config.pluginmanager.hasplugin("dsession"):
+            # a terminal sends its Ctrl-C to the workers as well, and who shares out runs nothing else
+            for worker in psutil.Process().children():
+                worker.terminate()
+        if callable(signal.getsignal(signal.SIGINT)):
+            signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt  # a shell starts what runs in its background deaf to Ctrl-C
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, as_by_hand)

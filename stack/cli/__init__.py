@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from stack.cli import change, checking, data, doctor, guests, keys, swapping, token, tour, up, watching
+from stack.cli import auditing, change, checking, data, doctor, guests, keys, swapping, token, tour, up, watching
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command()(guests.env)
 app.command()(data.replay)
 app.command()(data.backup)
 app.command()(data.restore)
+app.command()(auditing.audit)
 app.add_typer(data.state, name="state")
 app.add_typer(keys.keys, name="keys")
 app.command()(swapping.swap)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.support.invariants import Json, Placed, Seen, violations
+from stack.invariants import Json
+from tests.support.invariants import Placed, Seen, violations
 from tests.support.shop import Shop, until
 
 PAGE = 100

@@ -7,11 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
 
-Json = dict[str, Any]
-LEFT: Final = {"cancelled", "expired"}
-"""Statuses in which an order holds no stock."""
+from stack.invariants import LEFT, Json, agreement, due, parcels, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,62 +103,34 @@ def _money(order: Json, taken: list[Json], returned: Counter[str], charges: int)
         if charges == 1 and at_processor != (order["total"]["amount"], order["total"]["currency"]):
             yield f"costs {order['total']}, but the processor took {at_processor}"
     kept = sum(int(intent["amount_received"]) - returned[intent["id"]] for intent in taken)
-    if kept != _due(order):
-        yield f"{_standing(order)}, but the processor keeps {kept}"
+    if kept != due(order):
+        yield f"{standing(order)}, but the processor keeps {kept}"
     yield from _settled(order, kept, charged=bool(taken))
-
-
-def _due(order: Json) -> int:
-    """Return what is to be kept for an order: its price without what came back, once it was paid."""
-    if order["status"] in LEFT | {"placed"}:
-        return 0
-    back = sum(int(each["refund"]["amount"]) for each in order.get("returns", ()))
-    return int(order["total"]["amount"]) - back
 
 
 def _settled(order: Json, kept: int, *, charged: bool) -> Iterator[str]:
     """Nothing waits any more: it is paid, or declined, or left and the charge, if there was one, is back."""
     if order["status"] in LEFT:
         if charged and order["payment_status"] != "refunded":
-            yield f"{_standing(order)}, though its charge went back"
+            yield f"{standing(order)}, though its charge went back"
     elif order["status"] == "placed" or order["payment_status"] in {"pending", "authorised", "unknown"}:
         if order["payment_status"] != "declined":
-            yield f"stuck: {_standing(order)}, charged: {charged}"
+            yield f"stuck: {standing(order)}, charged: {charged}"
     elif order["payment_status"] != "declined" and (order["payment_status"] == "refunded") != (kept == 0):
-        yield f"{_standing(order)}, and the processor keeps {kept}"
-    if order["status"] not in LEFT | {"placed"} and order["status"] != (there := _goods(order)):
-        yield f"{order['status']}, but by its parcels and returns it is {there}"
-
-
-def _goods(order: Json) -> str:
-    """Return where a paid order is by what of it was sent, has arrived and has come back."""
-    lines = order["lines"]
-    wanted, shipped, back = (sum(line.get(what, 0) for line in lines) for what in ("quantity", "shipped", "returned"))
-    arrived = [bool(parcel["delivered_at"]) for parcel in order.get("shipments", ())]
-    if back:
-        return "returned" if back == wanted else "partly_returned"
-    if shipped < wanted:
-        return "partly_shipped" if shipped else "paid"
-    return "delivered" if all(arrived) else "partly_delivered" if any(arrived) else "shipped"
-
-
-def _standing(order: Json) -> str:
-    return f"{order['status']}/{order['payment_status']}"
+        yield f"{standing(order)}, and the processor keeps {kept}"
+    yield from parcels(order)
 
 
 def _records(order: Json, payments: list[Json], taken: list[Json]) -> Iterator[str]:
     """Money here is money there: payments' own record against the processor's."""
     captured = sum(payment["captured"]["amount"] for payment in payments)
     received = sum(int(intent["amount_received"]) for intent in taken)
-    if len(payments) != 1:
-        yield f"{len(payments)} payments are recorded"
+    yield from agreement(order, payments)
     if captured != received:
         yield f"payments recorded {captured} as captured, the processor {received}"
     refunded = sum(payment["refunded"]["amount"] for payment in payments)
-    if captured - refunded != _due(order):
+    if captured - refunded != due(order):
         yield f"{order['status']}, and payments recorded {refunded} of {captured} as refunded"
-    if "refunded" in order and order["refunded"]["amount"] != refunded:
-        yield f"shows {order['refunded']['amount']} as refunded, payments {refunded}"
 
 
 def _promises(placed: Placed, order: Json, mails: Counter[tuple[str, str]]) -> Iterator[str]:

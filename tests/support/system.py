@@ -22,6 +22,7 @@ from stack import plan, secrets_file, status, supervisor, tokens, topology
 from stack.home import CHECKOUT, Home
 from stack.logs import tail
 from stack.ports import is_free
+from tests.support.orphans import seen_to
 
 # With the highest fixed port these stay below 32768, from where the kernel hands out ports of its own.
 OFFSETS = range(10000, 16001, 37)
@@ -93,6 +94,7 @@ class System:
             if all(is_free(port) for port in ports.values()):
                 self._cleanup.callback(held.close)
                 self.offset = offset
+                self._cleanup.enter_context(seen_to(self._command("down"), CHECKOUT, self.env))
                 return
             held.close()
         raise AssertionError("no port offset is free: too many systems run on this machine")
@@ -122,7 +124,7 @@ class System:
     ) -> subprocess.CompletedProcess[str]:
         """Run one command of the command line, with *env* on top; a failure raises with what it said."""
         done = subprocess.run(
-            [sys.executable, "-m", "stack.cli", *arguments],
+            self._command(*arguments),
             cwd=CHECKOUT,
             env={**self.env, **(env or {})},
             capture_output=True,
@@ -133,6 +135,10 @@ class System:
         if check and done.returncode != 0:
             raise AssertionError(f"sidecart {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done
+
+    @staticmethod
+    def _command(*arguments: str) -> list[str]:
+        return [sys.executable, "-m", "stack.cli", *arguments]
 
     def port(self, fixed: int) -> int:
         """A fixed port number as this system has it."""

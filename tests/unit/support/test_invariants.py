@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.invariants import Json, Placed, Seen, violations
+from stack.invariants import Json
+from tests.support.invariants import Placed, Seen, violations
 
 TOTAL = {"amount": 1999, "currency": "EUR"}
 PAID = Placed("o1", "AAAA-BBBB-CCCC", "ada@example.org", TOTAL, "key-a")
@@ -16,7 +17,9 @@ def well() -> Seen:
     """One order paid, one cancelled after its charge: as it should be."""
     common = {"total": TOTAL, "lines": [{"sku": "tea", "quantity": 1}]}
     paid = {"status": "paid", "payment_status": "captured", "number": PAID.number, "note": "key-a", **common}
+    paid["refunded"] = {"amount": 0, "currency": "EUR"}
     left = {"status": "cancelled", "payment_status": "refunded", "number": LEFT.number, "note": "key-b", **common}
+    left["refunded"] = TOTAL
     return Seen(
         orders={"o1": paid, "o2": left},
         intents=[intent("pi_1", "o1"), intent("pi_2", "o2")],
