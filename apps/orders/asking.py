@@ -65,7 +65,7 @@ async def _settle(chassis: Chassis, order: Order, state: PaymentState) -> None:
         if _all_settled(order, state):
             await facts.settled(tx, _captured(order, state))
         elif _misses_change(order, state):
-            await facts.tell_change_again(tx, order.id)
+            await facts.tell_change_again(tx, order.key)
         elif state.captured.amount > (order.captured or 0):
             await facts.captured(tx, [_captured(order, state)])
         elif state.status == _HELD:
@@ -73,7 +73,7 @@ async def _settle(chassis: Chassis, order: Order, state: PaymentState) -> None:
         elif state.status == _DECLINED:
             await facts.declined(tx, [_declined(order, state)])
         elif state.status == _UNKNOWN:
-            await facts.unknown(tx, order.id)
+            await facts.unknown(tx, order.key)
 
 
 def _all_settled(order: Order, state: PaymentState) -> bool:

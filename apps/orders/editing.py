@@ -41,7 +41,7 @@ async def edit(chassis: Chassis, wish: Wish) -> OrderView:
     async with chassis.database.transaction() as tx:
         order = await store.get(tx, wish.order_id, customer_id=wish.customer_id)
         _same(order.revision, wish.revision)
-        rows = await parcels.rows_of(tx, wish.order_id)
+        rows = await parcels.rows_of(tx, order.key)
         listed = await placing.listed(await tx.connection(), [line.sku for line in command.lines or ()])
     selling.check_edit(command.lines or (), rows, listed, order.currency)
     (before,) = await details.get(chassis.documents, [Reference(wish.order_id, order.document_revision)])
@@ -51,14 +51,14 @@ async def edit(chassis: Chassis, wish: Wish) -> OrderView:
         intent = await intents.announce(connection, [reference])
     await details.put(chassis.documents, {reference: document})
     async with chassis.database.transaction() as tx:
-        moving = await settling.lock_one(tx, wish.order_id)
+        moving = await settling.lock_one(tx, order.key)
         _same(moving.revision, order.revision)
         await intents.settle(tx, intent, [Reference(wish.order_id, moving.document_revision)])
         moving.document_revision = reference.revision
         await _change(tx, moving, rows, wish)
         reads: Reads = chassis.extra.reads
         await reads.mark(tx, [wish.caller_id])
-        return await reading.view(tx, wish.order_id, document)
+        return await reading.view(tx, order.key, document)
 
 
 def _same(revision: int, expected: int | None) -> None:
@@ -109,7 +109,7 @@ async def _lines(tx: AsyncSession, order: Moving, before: Mapping[str, Row], wan
             last += 1
             product = products[line.sku]
             rows.append(Row(last, line.sku, product.name, line.quantity, product.price))
-    await parcels.rewrite(tx, order.id, list(before.values()), rows)
+    await parcels.rewrite(tx, order.key, list(before.values()), rows)
     return sorted(rows, key=lambda row: row.position)
 
 
@@ -129,7 +129,7 @@ async def _completed(tx: AsyncSession, order: Moving, rows: Sequence[Row]) -> li
     """Where all that is left on the order has been sent, it is as if the last parcel had just left."""
     if not any(row.shipped for row in rows) or any(row.shipped < row.quantity for row in rows):
         return []
-    shipments = await parcels.shipments_of(tx, order.id)
+    shipments = await parcels.shipments_of(tx, order.key)
     trigger = Trigger.DELIVERED if all(shipments.values()) else Trigger.SHIPPED
     return [order.move(complete(order.standing, trigger), trigger, telemetry.trace_id(), "the rest was taken off")]
 

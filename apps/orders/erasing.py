@@ -16,6 +16,7 @@ from apps.orders import details, intents, settling
 from apps.orders.details import Details, Reference
 from apps.orders.schemas import Address
 from apps.orders.states import ERASED_TRIGGER
+from apps.orders.tables import Key
 
 _PEOPLE = 5
 _ORDERS = 50
@@ -44,10 +45,12 @@ DELETE FROM erasures WHERE customer_id = :customer_id
 AND NOT EXISTS (SELECT FROM orders WHERE customer_id = :customer_id AND erased_at IS NULL)
 """)
 _WIPE = Hot("""
-WITH kept AS (UPDATE orders SET erased_at = :at WHERE id = :id),
-told AS (UPDATE order_timeline SET note = NULL WHERE order_id = :id AND note IS NOT NULL),
-sent AS (UPDATE order_shipments SET tracking_number = :gone WHERE order_id = :id)
-UPDATE order_returns SET reason = :gone WHERE order_id = :id
+WITH kept AS (UPDATE orders SET erased_at = :at WHERE id = :id AND customer_id = :customer_id),
+told AS (
+    UPDATE order_timeline SET note = NULL WHERE order_id = :id AND customer_id = :customer_id AND note IS NOT NULL
+),
+sent AS (UPDATE order_shipments SET tracking_number = :gone WHERE order_id = :id AND customer_id = :customer_id)
+UPDATE order_returns SET reason = :gone WHERE order_id = :id AND customer_id = :customer_id
 """)
 
 
@@ -72,14 +75,14 @@ async def _forget(chassis: Chassis, customer_id: UUID) -> None:
         async with chassis.database.reading() as connection:
             rows = await _ORDERS_OF.run(connection, customer_id=customer_id, batch=_ORDERS)
         for row in rows:
-            await _wipe(chassis, Reference(row.id, row.document_revision))
+            await _wipe(chassis, customer_id, Reference(row.id, row.document_revision))
         if len(rows) < _ORDERS:
             break
     async with chassis.database.transaction() as tx:
         await _DONE.run(tx, customer_id=customer_id)
 
 
-async def _wipe(chassis: Chassis, old: Reference) -> None:
+async def _wipe(chassis: Chassis, customer_id: UUID, old: Reference) -> None:
     """Put a document without the person in the place of *old*, which goes once nobody reads it any more."""
     (before,) = await details.get(chassis.documents, [old])
     async with chassis.database.reading() as connection:
@@ -87,7 +90,7 @@ async def _wipe(chassis: Chassis, old: Reference) -> None:
         intent = await intents.announce(connection, [new])
     await details.put(chassis.documents, {new: _without_person(before)})
     async with chassis.database.transaction() as tx:
-        order = await settling.lock_one(tx, old.order_id)
+        order = await settling.lock_one(tx, Key(old.order_id, customer_id))
         if order.document_revision != old.revision:
             return  # it changed meanwhile; the next round sees the newer one
         await intents.settle(tx, intent, [old])
@@ -95,7 +98,7 @@ async def _wipe(chassis: Chassis, old: Reference) -> None:
         entry = order.move(order.standing, ERASED_TRIGGER, None)
         now = datetime.now(UTC)
         await settling.write(tx, [order], [entry], _ACTOR, now)
-        await _WIPE.run(tx, id=order.id, at=now, gone=GONE)
+        await _WIPE.run(tx, **order.key._asdict(), at=now, gone=GONE)
 
 
 def _without_person(document: Details) -> Details:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +24,7 @@ from apps.orders.domain import AmountDiffersError, OrderNotFoundError, settle
 from apps.orders.money import trigger_of_refund
 from apps.orders.settling import Entry, Moving
 from apps.orders.states import LEFT, OrderStatus, Trigger
+from apps.orders.tables import Key
 
 F = TypeVar("F", bound=PaymentFact)
 
@@ -86,7 +86,7 @@ async def refund_failed(tx: AsyncSession, facts: Sequence[RefundFailed]) -> None
 
 async def settled(tx: AsyncSession, fact: PaymentCaptured) -> None:
     """Take payments' word that it keeps what the order costs, whatever went back and forth before."""
-    order = (await settling.lock(tx, [fact.order_id]))[fact.order_id]
+    order = await settling.lock_one(tx, _key(fact))
     so_far = (fact.captured or fact.amount).amount
     # an edit that was taken back before payments heard of it returned nothing
     order.money.overpaid = min(order.money.overpaid, max(0, so_far - order.total.amount))
@@ -94,18 +94,18 @@ async def settled(tx: AsyncSession, fact: PaymentCaptured) -> None:
     await captured(tx, [fact])
 
 
-async def unknown(tx: AsyncSession, order_id: UUID) -> None:
+async def unknown(tx: AsyncSession, key: Key) -> None:
     """Note that payments itself does not know yet what became of the charge."""
-    order = (await settling.lock(tx, [order_id]))[order_id]
+    order = await settling.lock_one(tx, key)
     if after := settle(order.standing, Trigger.PAYMENT_UNKNOWN):
         entry = order.move(after, Trigger.PAYMENT_UNKNOWN, None)
         await settling.write(tx, [order], [entry], ACTOR, datetime.now(UTC))
 
 
-async def tell_change_again(tx: AsyncSession, order_id: UUID) -> None:
+async def tell_change_again(tx: AsyncSession, key: Key) -> None:
     """Promise once more to say what the order costs: payments goes by the highest sequence it has heard."""
-    order = (await settling.lock(tx, [order_id]))[order_id]
-    lines = (await store.lines_of(tx, [order_id]))[order_id]
+    order = await settling.lock_one(tx, key)
+    lines = (await store.lines_of(tx, [key]))[key.id]
     now = datetime.now(UTC)
     outbox.record(tx, changed(order, order.revision, lines, now))
 
@@ -163,7 +163,7 @@ def _refund(order: Moving, fact: PaymentRefunded) -> News:
 
 async def _settle(tx: AsyncSession, facts: Sequence[F], read: Callable[[Moving, F], News]) -> list[Move[F]]:
     """Apply each fact to its order; those that come too late to say anything new move nothing."""
-    orders = await settling.lock(tx, [fact.order_id for fact in facts])
+    orders = await settling.lock(tx, [_key(fact) for fact in facts])
     moves: list[Move[F]] = []
     now = datetime.now(UTC)
     for fact in facts:
@@ -188,6 +188,10 @@ async def _settle(tx: AsyncSession, facts: Sequence[F], read: Callable[[Moving, 
     return moves
 
 
+def _key(fact: PaymentFact) -> Key:
+    return Key(fact.order_id, fact.customer_id)
+
+
 def first_paid(order: Moving) -> bool:
     """Tell whether nobody was told yet that the order is paid; the release before told it and kept no time."""
     return order.paid_at is None and order.standing.order not in LEFT | {OrderStatus.PAID}
@@ -195,7 +199,7 @@ def first_paid(order: Moving) -> bool:
 
 async def tell_paid(tx: AsyncSession, paid: Sequence[tuple[Moving, Event | None]]) -> None:
     """Promise to say that orders are paid, with all that was bought."""
-    lines = await store.lines_of(tx, [order.id for order, _ in paid])
+    lines = await store.lines_of(tx, [order.key for order, _ in paid])
     for order, fact in paid:
         outbox.record(tx, _paid(order, lines[order.id]), caused_by=fact)
 

@@ -16,12 +16,13 @@ from apps.orders.parcels import Parcel, Part, Return, Row
 from apps.orders.schemas import PieceOfLine, ReturnLines, ShipLines
 from apps.orders.settling import Entry, Moving
 from apps.orders.states import Trigger
+from apps.orders.tables import Key
 
 
-async def ship(tx: AsyncSession, order_id: UUID, command: ShipLines, actor: str) -> None:
+async def ship(tx: AsyncSession, key: Key, command: ShipLines, actor: str) -> None:
     """Send a parcel with *command*'s lines, or with all that is left; only what is paid or held leaves the house."""
-    order, now = await settling.lock_one(tx, order_id), datetime.now(UTC)
-    rows = await parcels.rows_of(tx, order_id)
+    order, now = await settling.lock_one(tx, key), datetime.now(UTC)
+    rows = await parcels.rows_of(tx, key)
     left = {sku: row.quantity - row.shipped for sku, row in rows.items()}
     parts = _parts(rows, command.lines, left, "left to send")
     complete = sum(part.quantity for part in parts) == sum(left.values())
@@ -29,31 +30,31 @@ async def ship(tx: AsyncSession, order_id: UUID, command: ShipLines, actor: str)
     parcel = Parcel(uuid7(), now, parts, command.carrier, command.tracking_number)
     entry = _move(order, trigger, f"{command.carrier} {command.tracking_number}")
     await settling.write(tx, [order], [entry], actor, now)
-    await parcels.send(tx, order_id, parcel)
+    await parcels.send(tx, key, parcel)
     outbox.record(tx, _shipped(order, parcel, complete=complete))
 
 
-async def deliver(tx: AsyncSession, order_id: UUID, shipment_id: UUID, actor: str) -> None:
+async def deliver(tx: AsyncSession, key: Key, shipment_id: UUID, actor: str) -> None:
     """Note that a parcel has arrived; to hear it again changes nothing."""
-    order, now = await settling.lock_one(tx, order_id), datetime.now(UTC)
-    shipments = await parcels.shipments_of(tx, order_id)
+    order, now = await settling.lock_one(tx, key), datetime.now(UTC)
+    shipments = await parcels.shipments_of(tx, key)
     if shipment_id not in shipments:
         raise ShipmentNotFoundError(shipment_id)
     if shipments[shipment_id]:
         return
-    rows = await parcels.rows_of(tx, order_id)
+    rows = await parcels.rows_of(tx, key)
     others = all(at for id_, at in shipments.items() if id_ != shipment_id)
     complete = others and all(row.shipped == row.quantity for row in rows.values())
     trigger = Trigger.DELIVERED if complete else Trigger.DELIVERED_IN_PART
     await settling.write(tx, [order], [_move(order, trigger, f"shipment {shipment_id}")], actor, now)
-    await parcels.arrived(tx, order_id, shipment_id, now)
+    await parcels.arrived(tx, key, shipment_id, now)
     outbox.record(tx, _delivered(order, shipment_id, now, complete=complete))
 
 
-async def take_back(tx: AsyncSession, order_id: UUID, command: ReturnLines, actor: str) -> None:
+async def take_back(tx: AsyncSession, key: Key, command: ReturnLines, actor: str) -> None:
     """Note what came back, to be refunded exactly; what goes on sale again, somebody decides who has seen it."""
-    order, now = await settling.lock_one(tx, order_id), datetime.now(UTC)
-    rows = await parcels.rows_of(tx, order_id)
+    order, now = await settling.lock_one(tx, key), datetime.now(UTC)
+    rows = await parcels.rows_of(tx, key)
     out = {sku: row.shipped - row.returned for sku, row in rows.items()}
     complete = sum(line.quantity for line in command.lines) == sum(row.quantity - row.returned for row in rows.values())
     trigger = Trigger.RETURNED if complete else Trigger.RETURNED_IN_PART
@@ -63,7 +64,7 @@ async def take_back(tx: AsyncSession, order_id: UUID, command: ReturnLines, acto
     back = Return(uuid7(), now, parts, refund, command.reason)
     order.money.returned += refund
     await settling.write(tx, [order], [_move(order, trigger, command.reason)], actor, now)
-    await parcels.take_back(tx, order_id, back)
+    await parcels.take_back(tx, key, back)
     outbox.record(tx, _returned(order, back, complete=complete))
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,13 +13,14 @@ from apps.orders import settling, store
 from apps.orders.domain import advance
 from apps.orders.settling import Entry, Moving
 from apps.orders.states import Trigger
+from apps.orders.tables import Key
 
 _CLOCK = "service:orders"
 
 
-async def call_off(tx: AsyncSession, order_id: UUID, trigger: Trigger, actor: str, reason: str | None) -> None:
+async def call_off(tx: AsyncSession, key: Key, trigger: Trigger, actor: str, reason: str | None) -> None:
     """Cancel one order; what was or will be paid for it, payments returns when it hears of it."""
-    order, now = await settling.lock_one(tx, order_id), datetime.now(UTC)
+    order, now = await settling.lock_one(tx, key), datetime.now(UTC)
     entry = order.move(advance(order.standing, trigger), trigger, telemetry.trace_id(), reason)
     await _leave(tx, [order], [entry], actor, now)
     outbox.record(tx, _cancelled(order, reason, now))
@@ -49,7 +49,7 @@ async def _leave(
     """Write the end of *orders*, and put back all their articles at once, in the order of their names."""
     await settling.write(tx, orders, entries, actor, now)
     back: Counter[str] = Counter()
-    for lines in (await store.lines_of(tx, [order.id for order in orders])).values():
+    for lines in (await store.lines_of(tx, [order.key for order in orders])).values():
         back.update({line.sku: line.quantity for line in lines})
     if back:
         await store.restock(tx, back)

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from apps.chassis.hot import Hot
 from apps.orders.domain import OrderNotFoundError
+from apps.orders.tables import Key
 
-# The inner query finds the page by one index; the rest is looked up by each order's id, which names its month.
+# The inner query finds the page by one index; the rest is looked up by each order's id, which names its month, and by
+# its customer, who names its shard: as a value where it is known, since a planner follows no column out of a subquery.
 _SHAPE = """
 SELECT o.*, l.lines, s.shipments, r.returns FROM (
     SELECT id, number, customer_id, status, payment_status, fulfilment_status, total, currency, refunded, revision,
@@ -21,23 +23,23 @@ SELECT o.*, l.lines, s.shipments, r.returns FROM (
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object('sku', sku, 'name', name, 'quantity', quantity, 'unit_price', unit_price,
         'shipped', shipped, 'returned', returned) ORDER BY position) AS lines
-    FROM order_lines WHERE order_id = o.id
+    FROM order_lines WHERE order_id = o.id AND customer_id = {whose}
 ) l
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object('id', id, 'carrier', carrier, 'tracking_number', tracking_number, 'lines', lines,
         'shipped_at', shipped_at, 'delivered_at', delivered_at) ORDER BY id) AS shipments
-    FROM order_shipments WHERE order_id = o.id
+    FROM order_shipments WHERE order_id = o.id AND customer_id = {whose}
 ) s
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object('id', id, 'lines', lines, 'refund', refund, 'reason', reason,
         'returned_at', returned_at) ORDER BY id) AS returns
-    FROM order_returns WHERE order_id = o.id
+    FROM order_returns WHERE order_id = o.id AND customer_id = {whose}
 ) r
 ORDER BY o.id DESC
 """
 _TIMELINE = Hot("""
 SELECT entry, at, from_status, to_status, payment_status, trigger, actor, cause, note FROM order_timeline
-WHERE order_id = :order_id ORDER BY entry
+WHERE order_id = :id AND customer_id = :customer_id ORDER BY entry
 """)
 _CONDITIONS = {
     "order_id": "id = :order_id",
@@ -72,7 +74,8 @@ def statement(names: tuple[str, ...]) -> Hot:
     """Return the statement for just these conditions: one for all of them would be planned for none."""
     conditions = _CONDITIONS | (_AMONG_ONES_OWN if "customer_id" in names else {})
     where = " AND ".join(conditions[name] for name in names)
-    return Hot(_SHAPE.format(where=f"WHERE {where}" if where else ""))
+    whose = ":customer_id" if "customer_id" in names else "o.customer_id"
+    return Hot(_SHAPE.format(where=f"WHERE {where}" if where else "", whose=whose))
 
 
 async def read(source: AsyncSession | AsyncConnection, which: Filter, most: int) -> Sequence[Any]:
@@ -89,6 +92,6 @@ async def read_one(source: AsyncSession | AsyncConnection, order_id: UUID, custo
     return rows[0]
 
 
-async def timeline_of(source: AsyncSession | AsyncConnection, order_id: UUID) -> list[Any]:
+async def timeline_of(source: AsyncSession | AsyncConnection, order: Key) -> list[Any]:
     """Return all that happened to one order, oldest first."""
-    return await _TIMELINE.run(source, order_id=order_id)
+    return await _TIMELINE.run(source, **order._asdict())

@@ -41,14 +41,14 @@ WITH the_orders AS (
         CAST(:currencies AS text[]), CAST(:ats AS timestamptz[])) AS o(id, number, customer_id, total, currency, at)
 ),
 the_lines AS (
-    INSERT INTO order_lines (order_id, position, sku, name, quantity, unit_price)
-    SELECT * FROM unnest(CAST(:line_orders AS uuid[]), CAST(:positions AS integer[]), CAST(:skus AS text[]),
-        CAST(:names AS text[]), CAST(:quantities AS integer[]), CAST(:prices AS bigint[]))
+    INSERT INTO order_lines (order_id, customer_id, position, sku, name, quantity, unit_price)
+    SELECT * FROM unnest(CAST(:line_orders AS uuid[]), CAST(:line_customers AS uuid[]), CAST(:positions AS integer[]),
+        CAST(:skus AS text[]), CAST(:names AS text[]), CAST(:quantities AS integer[]), CAST(:prices AS bigint[]))
 )
-INSERT INTO order_timeline (order_id, entry, at, to_status, payment_status, trigger, actor, cause)
-SELECT id, 1, at, '{NEW.order}', '{NEW.payment}', '{PLACED_TRIGGER}', actor, cause
-FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:actors AS text[]), CAST(:causes AS text[]))
-    AS t(id, at, actor, cause)
+INSERT INTO order_timeline (order_id, customer_id, entry, at, to_status, payment_status, trigger, actor, cause)
+SELECT id, customer_id, 1, at, '{NEW.order}', '{NEW.payment}', '{PLACED_TRIGGER}', actor, cause
+FROM unnest(CAST(:ids AS uuid[]), CAST(:customers AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:actors AS text[]),
+    CAST(:causes AS text[])) AS t(id, customer_id, at, actor, cause)
 """)  # noqa: S608  # words of our own domain, no input
 
 
@@ -92,7 +92,7 @@ async def take(tx: AsyncSession, quantities: Mapping[str, int]) -> None:
 
 async def add(tx: AsyncSession, placements: Sequence[Placement]) -> None:
     """Write orders, their lines and the beginnings of their timelines."""
-    lines = [(order.id, at, line) for order in placements for at, line in enumerate(order.lines, start=1)]
+    lines = [(order, at, line) for order in placements for at, line in enumerate(order.lines, start=1)]
     values = {
         "ids": [order.id for order in placements],
         "numbers": [order.number for order in placements],
@@ -102,7 +102,8 @@ async def add(tx: AsyncSession, placements: Sequence[Placement]) -> None:
         "ats": [order.placed_at for order in placements],
         "actors": [order.actor for order in placements],
         "causes": [order.cause for order in placements],
-        "line_orders": [order_id for order_id, _, _ in lines],
+        "line_orders": [order.id for order, _, _ in lines],
+        "line_customers": [order.customer_id for order, _, _ in lines],
         "positions": [at for _, at, _ in lines],
         "skus": [line.sku for _, _, line in lines],
         "names": [line.name for _, _, line in lines],

@@ -19,6 +19,7 @@ from apps.orders.replica import Reads
 from apps.orders.schemas import ListOrders
 from apps.orders.states import LEFT, NEW, FulfilmentStatus, OrderStatus, PaymentStatus, Standing
 from apps.orders.streams import Streams
+from apps.orders.tables import Key
 from apps.orders.views import (
     AmountView,
     LineView,
@@ -76,8 +77,8 @@ async def timeline(chassis: Chassis, caller: Principal, order_id: UUID) -> Timel
     own = only_own(caller)
 
     async def both(source: AsyncConnection) -> list[Any]:
-        await listing.read_one(source, order_id, own)
-        return await listing.timeline_of(source, order_id)
+        row = await listing.read_one(source, order_id, own)
+        return await listing.timeline_of(source, Key(row.id, row.customer_id))
 
     return Timeline(items=[entry_view(row) for row in await reads.run(caller.id, both)])
 
@@ -85,14 +86,14 @@ async def timeline(chassis: Chassis, caller: Principal, order_id: UUID) -> Timel
 async def events(chassis: Chassis, caller: Principal, order_id: UUID, after: int) -> AsyncGenerator[bytes]:
     """Return the stream of what happens to one order from entry *after* on."""
     async with chassis.database.reading() as connection:
-        await listing.read_one(connection, order_id, only_own(caller))
+        row = await listing.read_one(connection, order_id, only_own(caller))
     streams: Streams = chassis.extra.streams
-    return streams.watch(order_id, after)
+    return streams.watch(Key(row.id, row.customer_id), after)
 
 
-async def view(tx: AsyncSession, order_id: UUID, document: Details) -> OrderView:
+async def view(tx: AsyncSession, order: Key, document: Details) -> OrderView:
     """Return one order as it stands in this transaction."""
-    return _view(await listing.read_one(tx, order_id), document)
+    return _view(await listing.read_one(tx, *order), document)
 
 
 def headers(order_id: UUID, revision: int) -> dict[str, str]:

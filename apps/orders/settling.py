@@ -14,6 +14,7 @@ from apps.orders.domain import OrderNotFoundError
 from apps.orders.money import Purse
 from apps.orders.states import FulfilmentStatus, OrderStatus, PaymentStatus, Standing
 from apps.orders.store import bounded
+from apps.orders.tables import Key
 
 # What was captured is null where the release before wrote it.
 _COLUMNS = """
@@ -22,7 +23,9 @@ authorised, returned, payment_sequence, paid_at, document_revision, coalesce(cap
     CASE WHEN payment_status IN ('captured', 'partly_refunded', 'refunded') THEN total ELSE 0 END) AS captured
 """
 _LOCK = Hot(f"""
-SELECT {_COLUMNS} FROM orders WHERE id = ANY(CAST(:ids AS uuid[])) AND id BETWEEN :lowest AND :highest
+SELECT {_COLUMNS} FROM orders
+WHERE id = ANY(CAST(:ids AS uuid[])) AND id BETWEEN :lowest AND :highest
+    AND customer_id = ANY(CAST(:customers AS uuid[]))
 ORDER BY id FOR UPDATE
 """)  # noqa: S608  # our own words
 # Whoever is being settled is left to the next tick; what is authorised is secured, and is not called unpaid.
@@ -44,14 +47,15 @@ WITH moved AS (
         CAST(:paid_ats AS timestamptz[]), CAST(:documents AS integer[]))
         AS m(id, status, payment_status, fulfilment_status, total, refunded, revision, captured, overpaid, authorised,
             returned, payment_sequence, paid_at, document_revision)
-    WHERE o.id = m.id AND o.id BETWEEN :lowest AND :highest
+    WHERE o.id = m.id AND o.id BETWEEN :lowest AND :highest AND o.customer_id = ANY(CAST(:customers AS uuid[]))
 )
-INSERT INTO order_timeline (order_id, entry, at, from_status, to_status, payment_status, trigger, actor, cause, note)
-SELECT order_id, entry, :at, from_status, to_status, payment_status, trigger, :actor, cause, note
-FROM unnest(CAST(:entry_ids AS uuid[]), CAST(:entries AS integer[]), CAST(:from_statuses AS text[]),
-    CAST(:to_statuses AS text[]), CAST(:payment_statuses AS text[]), CAST(:triggers AS text[]),
-    CAST(:causes AS text[]), CAST(:notes AS text[]))
-    AS e(order_id, entry, from_status, to_status, payment_status, trigger, cause, note)
+INSERT INTO order_timeline (order_id, customer_id, entry, at, from_status, to_status, payment_status, trigger, actor,
+    cause, note)
+SELECT order_id, customer_id, entry, :at, from_status, to_status, payment_status, trigger, :actor, cause, note
+FROM unnest(CAST(:entry_ids AS uuid[]), CAST(:entry_customers AS uuid[]), CAST(:entries AS integer[]),
+    CAST(:from_statuses AS text[]), CAST(:to_statuses AS text[]), CAST(:payment_statuses AS text[]),
+    CAST(:triggers AS text[]), CAST(:causes AS text[]), CAST(:notes AS text[]))
+    AS e(order_id, customer_id, entry, from_status, to_status, payment_status, trigger, cause, note)
 """)
 
 
@@ -69,10 +73,15 @@ class Moving:
     money: Purse
     paid_at: datetime | None
 
+    @property
+    def key(self) -> Key:
+        """What names it."""
+        return Key(self.id, self.customer_id)
+
     def move(self, after: Standing, trigger: str, cause: str | None, note: str | None = None) -> "Entry":
         """Go on to *after*; return what the timeline says of it."""
         self.revision += 1
-        entry = Entry(self.id, self.revision, self.standing, after, trigger, cause, note)
+        entry = Entry(self.key, self.revision, self.standing, after, trigger, cause, note)
         self.standing = after
         return entry
 
@@ -81,7 +90,7 @@ class Moving:
 class Entry:
     """What the timeline will say of one move."""
 
-    order_id: UUID
+    key: Key
     entry: int
     before: Standing
     after: Standing
@@ -90,18 +99,18 @@ class Entry:
     note: str | None
 
 
-async def lock(tx: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, Moving]:
+async def lock(tx: AsyncSession, keys: Sequence[Key]) -> dict[UUID, Moving]:
     """Lock the orders there are, in the order of their ids."""
-    rows = await _LOCK.run(tx, **bounded(sorted(set(order_ids)))) if order_ids else ()
+    rows = await _LOCK.run(tx, **bounded(sorted(set(keys)))) if keys else ()
     return {row.id: _moving(row) for row in rows}
 
 
-async def lock_one(tx: AsyncSession, order_id: UUID) -> Moving:
+async def lock_one(tx: AsyncSession, key: Key) -> Moving:
     """Lock one order, or raise OrderNotFoundError."""
-    found = await lock(tx, [order_id])
-    if order_id not in found:
-        raise OrderNotFoundError(order_id)
-    return found[order_id]
+    found = await lock(tx, [key])
+    if key.id not in found:
+        raise OrderNotFoundError(key.id)
+    return found[key.id]
 
 
 async def take_unpaid(tx: AsyncSession, before: UUID, batch: int) -> list[Moving]:
@@ -127,7 +136,8 @@ async def write(tx: AsyncSession, orders: Sequence[Moving], entries: Sequence[En
         "sequences": [order.money.sequence for order in orders],
         "paid_ats": [order.paid_at for order in orders],
         "documents": [order.document_revision for order in orders],
-        "entry_ids": [entry.order_id for entry in entries],
+        "entry_ids": [entry.key.id for entry in entries],
+        "entry_customers": [entry.key.customer_id for entry in entries],
         "entries": [entry.entry for entry in entries],
         "from_statuses": [entry.before.order for entry in entries],
         "to_statuses": [entry.after.order for entry in entries],
@@ -138,7 +148,7 @@ async def write(tx: AsyncSession, orders: Sequence[Moving], entries: Sequence[En
         "actor": actor,
         "at": at,
     }
-    await _WRITE.run(tx, **values, **bounded([order.id for order in orders]))
+    await _WRITE.run(tx, **values, **bounded([order.key for order in orders]))
 
 
 def _moving(row: Any) -> Moving:

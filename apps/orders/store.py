@@ -13,7 +13,7 @@ from apps.contracts.orders import Line
 from apps.orders.domain import OrderNotFoundError, OutOfStockError, ProductNotFoundError, StockNotChangedError
 from apps.orders.schemas import MAX_STOCK, PutProduct
 from apps.orders.states import OrderStatus, PaymentStatus
-from apps.orders.tables import Order, Product
+from apps.orders.tables import Key, Order, Product
 
 _CHANGE_STOCK = text(
     "UPDATE products SET stock = stock + :delta "
@@ -27,11 +27,13 @@ locked AS MATERIALIZED (
 )
 UPDATE products p SET stock = p.stock + b.quantity FROM back b JOIN locked l USING (sku) WHERE p.sku = b.sku
 """)
-# The bounds are what prunes: the planner does not prune by an array it learns at run time.
+# The bounds are what prunes: the planner does not prune by an array it learns at run time. The customers name shards.
 _LINES = Hot("""
 SELECT l.order_id, l.sku, l.name, l.quantity, l.unit_price, o.currency
-FROM order_lines l JOIN orders o ON o.id = l.order_id AND o.id BETWEEN :lowest AND :highest
+FROM order_lines l JOIN orders o ON o.id = l.order_id AND o.customer_id = l.customer_id
+    AND o.id BETWEEN :lowest AND :highest AND o.customer_id = ANY(CAST(:customers AS uuid[]))
 WHERE l.order_id = ANY(CAST(:ids AS uuid[])) AND l.order_id BETWEEN :lowest AND :highest
+    AND l.customer_id = ANY(CAST(:customers AS uuid[]))
 ORDER BY l.order_id, l.position
 """)
 _WAIT = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN)
@@ -87,11 +89,11 @@ async def get(tx: AsyncSession, order_id: UUID, *, customer_id: UUID | None = No
     return order
 
 
-async def lines_of(tx: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, list[Line]]:
+async def lines_of(tx: AsyncSession, keys: Sequence[Key]) -> dict[UUID, list[Line]]:
     """Return the lines of many orders in one query."""
-    lines: dict[UUID, list[Line]] = {order_id: [] for order_id in order_ids}
-    if order_ids:
-        for row in await _LINES.run(tx, **bounded(order_ids)):
+    lines: dict[UUID, list[Line]] = {key.id: [] for key in keys}
+    if keys:
+        for row in await _LINES.run(tx, **bounded(keys)):
             lines[row.order_id].append(line_at(row, row.quantity, row.unit_price))
     return lines
 
@@ -143,9 +145,11 @@ async def ensure_partitions(tx: AsyncSession, months: int) -> int:
     return made
 
 
-def bounded(ids: Sequence[UUID]) -> dict[str, Any]:
-    """Return *ids* as the parameters that keep a statement within their partitions."""
-    return {"ids": ids, "lowest": min(ids), "highest": max(ids)}
+def bounded(keys: Sequence[Key]) -> dict[str, Any]:
+    """Return *keys* as the parameters that keep a statement within their partitions and their customers' shards."""
+    ids = [key.id for key in keys]
+    customers = list({key.customer_id for key in keys})
+    return {"ids": ids, "lowest": min(ids), "highest": max(ids), "customers": customers}
 
 
 def bound(moment: datetime) -> UUID:

@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
-from uuid import UUID
 
 from apps.chassis.database import Database
 from apps.chassis.hot import Hot
 from apps.chassis.problems import ProblemError
 from apps.chassis.telemetry import log
 from apps.orders.store import bounded
+from apps.orders.tables import Key
 from apps.orders.views import TimelineView, entry_view
 
 # One query for all that this process's callers watch; the bounds keep it within those orders' months.
@@ -22,6 +22,7 @@ SELECT t.order_id, t.entry, t.at, t.from_status, t.to_status, t.payment_status, 
 FROM unnest(CAST(:ids AS uuid[]), CAST(:afters AS integer[])) AS w(id, after)
 CROSS JOIN LATERAL (
     SELECT * FROM order_timeline WHERE order_id = w.id AND order_id BETWEEN :lowest AND :highest AND entry > w.after
+        AND customer_id = ANY(CAST(:customers AS uuid[]))
 ) t
 ORDER BY t.order_id, t.entry
 """)
@@ -50,22 +51,22 @@ class Streams:
         self._poll_s = poll.total_seconds()
         self._last_s = last_for.total_seconds()
         self._most = most
-        self._watchers: defaultdict[UUID, set[_Watcher]] = defaultdict(set)
+        self._watchers: defaultdict[Key, set[_Watcher]] = defaultdict(set)
         self._count = 0
         self._joined = asyncio.Event()
         self._closing = asyncio.Event()
 
-    def watch(self, order_id: UUID, after: int) -> AsyncGenerator[bytes]:
+    def watch(self, order: Key, after: int) -> AsyncGenerator[bytes]:
         """Stream what happens to an order after entry *after*, and what has happened since; 503 where too many do."""
         if self._count >= self._most:
             raise ProblemError(
                 503, "overloaded", "Too many orders are watched; try again shortly.", {"Retry-After": "5"}
             )
-        return self._stream(order_id, after)
+        return self._stream(order, after)
 
-    async def _stream(self, order_id: UUID, after: int) -> AsyncGenerator[bytes]:
+    async def _stream(self, order: Key, after: int) -> AsyncGenerator[bytes]:
         watcher, ends = _Watcher(after), time.monotonic() + self._last_s
-        self._watchers[order_id].add(watcher)
+        self._watchers[order].add(watcher)
         self._count += 1
         self._joined.set()
         try:
@@ -77,9 +78,9 @@ class Streams:
                 yield b": nothing new\n\n"
         finally:
             self._count -= 1
-            self._watchers[order_id].discard(watcher)
-            if not self._watchers[order_id]:
-                del self._watchers[order_id]
+            self._watchers[order].discard(watcher)
+            if not self._watchers[order]:
+                del self._watchers[order]
 
     async def keep_looking(self) -> None:
         """Look for news while anybody watches, until cancelled."""
@@ -95,13 +96,14 @@ class Streams:
 
     async def look(self) -> None:
         """Tell everybody what is new."""
-        afters = {id_: min(watcher.after for watcher in group) for id_, group in self._watchers.items() if group}
+        afters = {key: min(watcher.after for watcher in group) for key, group in self._watchers.items() if group}
+        keys = {key.id: key for key in afters}
         if not afters:
             return
         async with self._database.reading() as connection:
             rows = await _NEWS.run(connection, **bounded(list(afters)), afters=list(afters.values()))
         for row in rows:
-            for watcher in tuple(self._watchers.get(row.order_id, ())):
+            for watcher in tuple(self._watchers.get(keys[row.order_id], ())):
                 watcher.tell(row)
 
     def close(self) -> None:

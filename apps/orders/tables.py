@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime
@@ -14,6 +14,13 @@ class Base(DeclarativeBase):
     """The tables of orders."""
 
     type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012  # SQLAlchemy's own convention
+
+
+class Key(NamedTuple):
+    """Names an order: its id tells the month, its customer the shard."""
+
+    id: UUID
+    customer_id: UUID
 
 
 class Product(Base):
@@ -31,13 +38,16 @@ class Product(Base):
 
 
 class Order(Base):
-    """An order; `revision` counts every change, `document_revision` names its document. Partitioned by `id`."""
+    """An order; `revision` counts every change, `document_revision` names its document. Partitioned by `id`.
+
+    The id alone is unique; the mapper names the customer as well wherever it writes, for the sake of shards.
+    """
 
     __tablename__ = "orders"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[str]
-    customer_id: Mapped[UUID]
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     status: Mapped[str]
     payment_status: Mapped[str]
     fulfilment_status: Mapped[str]
@@ -52,6 +62,11 @@ class Order(Base):
     updated_at: Mapped[datetime]
     asked_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
+
+    @property
+    def key(self) -> Key:
+        """What names it."""
+        return Key(self.id, self.customer_id)
 
     @property
     def standing(self) -> Standing:

@@ -20,9 +20,10 @@ from apps.orders.replica import Reads
 from apps.orders.running import Running
 from apps.orders.schemas import CancelOrder, EditOrder, PlaceOrder, QuoteLines, ReturnLines, ShipLines
 from apps.orders.states import Trigger
+from apps.orders.tables import Key
 from apps.orders.views import OrderView, QuoteView
 
-Effect = Callable[[AsyncSession], Awaitable[None]]
+Effect = Callable[[AsyncSession, Key], Awaitable[None]]
 
 
 async def quote(chassis: Chassis, wanted: QuoteLines) -> QuoteView:
@@ -53,10 +54,9 @@ async def cancel(
 ) -> Response:
     """Call an order off and put its articles back; what was paid for it, payments returns when it hears of it."""
 
-    async def effect(tx: AsyncSession) -> None:
-        order = await store.get(tx, order_id)
+    async def effect(tx: AsyncSession, order: Key) -> None:
         trigger = Trigger.CUSTOMER_CANCELLED if order.customer_id == caller.id else Trigger.SUPPORT_CANCELLED
-        await leaving.call_off(tx, order_id, trigger, _actor(caller), command.reason)
+        await leaving.call_off(tx, order, trigger, _actor(caller), command.reason)
 
     return await _once(chassis, key, caller, order_id, effect, 202)
 
@@ -74,7 +74,7 @@ async def ship(
 ) -> Response:
     """Send a parcel."""
     return await _once(
-        chassis, key, caller, order_id, lambda tx: fulfilment.ship(tx, order_id, command, _actor(caller)), 201
+        chassis, key, caller, order_id, lambda tx, order: fulfilment.ship(tx, order, command, _actor(caller)), 201
     )
 
 
@@ -84,9 +84,9 @@ async def deliver(chassis: Chassis, caller: Principal, order_id: UUID, shipment_
         order = await store.get(tx, order_id)
     (document,) = await details.get(chassis.documents, [Reference(order_id, order.document_revision)])
     async with chassis.database.transaction() as tx:
-        await fulfilment.deliver(tx, order_id, shipment_id, _actor(caller))
+        await fulfilment.deliver(tx, order.key, shipment_id, _actor(caller))
         await _mark(chassis, tx, caller)
-        return await reading.view(tx, order_id, document)
+        return await reading.view(tx, order.key, document)
 
 
 async def take_back(
@@ -94,7 +94,7 @@ async def take_back(
 ) -> Response:
     """Note what came back."""
     return await _once(
-        chassis, key, caller, order_id, lambda tx: fulfilment.take_back(tx, order_id, command, _actor(caller)), 201
+        chassis, key, caller, order_id, lambda tx, order: fulfilment.take_back(tx, order, command, _actor(caller)), 201
     )
 
 
@@ -108,8 +108,8 @@ async def _once(  # noqa: PLR0917
     (document,) = await details.get(chassis.documents, [Reference(order_id, order.document_revision)])
     async with chassis.database.transaction() as tx:
         once = await key.begin(tx)
-        await effect(tx)
-        view = await reading.view(tx, order_id, document)
+        await effect(tx, order.key)
+        view = await reading.view(tx, order.key, document)
         reply = await once.reply(view, status, reading.headers(order_id, view.revision))
         await _mark(chassis, tx, caller)
         return reply

@@ -34,17 +34,18 @@ FROM (
 ) AS made WHERE at >= %(begins)s AND at < %(ends)s
 """
 _LINES = """
-INSERT INTO {} (order_id, position, sku, name, quantity, unit_price)
-SELECT id, position, 'tea-' || position, 'Tea', 1, 1999 FROM {} CROSS JOIN generate_series(1, 2) AS s(position)
+INSERT INTO {} (order_id, customer_id, position, sku, name, quantity, unit_price)
+SELECT id, customer_id, position, 'tea-' || position, 'Tea', 1, 1999
+FROM {} CROSS JOIN generate_series(1, 2) AS s(position)
 """
 _TIMELINE = """
-INSERT INTO {} (order_id, entry, at, from_status, to_status, payment_status, trigger, actor)
-SELECT id, entry, placed_at, NULL, 'placed', 'pending', 'order_placed', 'customer'
+INSERT INTO {} (order_id, customer_id, entry, at, from_status, to_status, payment_status, trigger, actor)
+SELECT id, customer_id, entry, placed_at, NULL, 'placed', 'pending', 'order_placed', 'customer'
 FROM {} CROSS JOIN generate_series(1, 2) AS s(entry)
 """
 _SHIPMENTS = """
-INSERT INTO {} (order_id, id, carrier, tracking_number, lines, shipped_at, delivered_at)
-SELECT id, id, 'DHL', number, '[{{"sku": "tea-1", "quantity": 1}}, {{"sku": "tea-2", "quantity": 1}}]',
+INSERT INTO {} (order_id, customer_id, id, carrier, tracking_number, lines, shipped_at, delivered_at)
+SELECT id, customer_id, id, 'DHL', number, '[{{"sku": "tea-1", "quantity": 1}}, {{"sku": "tea-2", "quantity": 1}}]',
     placed_at, placed_at FROM {} WHERE status = 'delivered'
 """
 _SESSION = b"SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 2; SET statement_timeout = 0"

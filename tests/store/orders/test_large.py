@@ -67,7 +67,7 @@ class Year:
         return {
             "an order by its id": asked(order_id=one.id, customer_id=one.customer_id),
             "an order by its number": asked(number=number),
-            "a timeline": (listing._TIMELINE, {"order_id": one.id}),
+            "a timeline": (listing._TIMELINE, one._asdict()),
             "a customer's list": asked(customer_id=who),
             "a customer's next page": asked(customer_id=who, below_id=month_ago),
             "a customer's list by status": asked(customer_id=who, status="delivered"),

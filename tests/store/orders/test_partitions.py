@@ -8,7 +8,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from apps.chassis.hot import Hot
 from apps.orders import settling, store
-from tests.store.orders.shop import Shop
+from tests.store.orders.shop import ANNA, Shop
 from tests.support.many_orders import fill
 from tests.support.postgres import Cluster
 
@@ -36,7 +36,7 @@ async def test_the_service_may_ask_for_months_and_create_nothing_else(shop: Shop
 
 def numbered(statement: Hot) -> str:
     """Return one of our own batch statements with the parameters that PREPARE knows."""
-    numbers = {":ids": "$1", ":lowest": "$2", ":highest": "$3"}
+    numbers = {":ids": "$1", ":lowest": "$2", ":highest": "$3", ":customers": "$4"}
     return re.sub("|".join(numbers), lambda name: numbers[name[0]], statement.text)
 
 
@@ -47,15 +47,15 @@ def numbered(statement: Hot) -> str:
         numbered(store._LINES),
         numbered(settling._LOCK),
         "SELECT * FROM orders WHERE id = $2",
-        "SELECT * FROM order_timeline WHERE order_id = $2 ORDER BY entry",
+        "SELECT * FROM order_timeline WHERE order_id = $2 AND customer_id = ($4)[1] ORDER BY entry",
     ],
 )
 async def test_statements_that_know_the_order_touch_one_months_partition(shop: Shop, mode: str, question: str) -> None:
     placed = (await shop.placed(tea=1))["id"]
     async with shop.database.transaction() as tx:
         await tx.execute(text(f"SET LOCAL plan_cache_mode = {mode}"))
-        await tx.execute(text(f"PREPARE ask(uuid[], uuid, uuid) AS {question}"))
-        asked = f"EXECUTE ask(ARRAY[CAST('{placed}' AS uuid)], '{placed}', '{placed}')"
+        await tx.execute(text(f"PREPARE ask(uuid[], uuid, uuid, uuid[]) AS {question}"))
+        asked = f"EXECUTE ask(ARRAY[CAST('{placed}' AS uuid)], '{placed}', '{placed}', ARRAY[CAST('{ANNA}' AS uuid)])"
         plan = "\n".join(await tx.scalars(text(f"EXPLAIN (ANALYZE, COSTS OFF) {asked}")))
     touched = set(re.findall(r" on \w+_(\d{4}_\d\d) ", plan))
     assert touched == {f"{datetime.now(UTC):%Y_%m}"}, plan

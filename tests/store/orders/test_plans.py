@@ -12,6 +12,7 @@ from sqlalchemy import text
 from apps.chassis.hot import Hot
 from apps.orders import erasing, listing, parcels, settling, store, streams
 from apps.orders.listing import Filter
+from apps.orders.tables import Key
 from tests.store.orders.shop import Shop, open_shop, settings_from_environment
 from tests.support.asgi import APP_TOKEN
 from tests.support.many_orders import fill
@@ -50,11 +51,15 @@ def asked(**conditions: Any) -> tuple[Hot, dict[str, Any]]:
 async def questions(shop: Shop) -> dict[str, tuple[Hot, dict[str, Any]]]:
     """Return every statement that meets the partitioned tables, as the service asks it."""
     async with shop.database.transaction() as tx:
-        rows = (await tx.execute(text("SELECT id, number FROM orders ORDER BY id DESC LIMIT 300"))).all()
-    one, number, month_ago = rows[0].id, rows[-1].number, store.bound(datetime.now(UTC) - timedelta(days=30))
-    one_page = store.bounded([row.id for row in rows[:PAGE]])
+        rows = (await tx.execute(text("SELECT id, number, customer_id FROM orders ORDER BY id DESC LIMIT 300"))).all()
+    one, number, month_ago = (
+        Key(rows[0].id, rows[0].customer_id),
+        rows[-1].number,
+        store.bound(datetime.now(UTC) - timedelta(days=30)),
+    )
+    one_page = store.bounded([Key(row.id, row.customer_id) for row in rows[:PAGE]])
     return {
-        "an order": asked(order_id=one, customer_id=CUSTOMER),
+        "an order": asked(order_id=one.id, customer_id=one.customer_id),
         "a customer's list": asked(customer_id=CUSTOMER),
         "a customer's next page": asked(customer_id=CUSTOMER, below_id=month_ago),
         "a customer's list by status": asked(customer_id=CUSTOMER, status="delivered"),
@@ -63,12 +68,12 @@ async def questions(shop: Shop) -> dict[str, tuple[Hot, dict[str, Any]]]:
         "everybody's list by a rare status": asked(status="placed"),
         "everybody's list by status and time": asked(status="cancelled", from_id=month_ago),
         "an order by its number": asked(number=number),
-        "a timeline": (listing._TIMELINE, {"order_id": one}),
+        "a timeline": (listing._TIMELINE, one._asdict()),
         "news of what is watched": (streams._NEWS, one_page | {"afters": [0] * PAGE}),
         "a batch of facts, locked": (settling._LOCK, one_page),
         "lines of a batch": (store._LINES, one_page),
-        "lines of an order": (parcels._ROWS, {"id": one}),
-        "parcels of an order": (parcels._SHIPMENTS, {"id": one}),
+        "lines of an order": (parcels._ROWS, one._asdict()),
+        "parcels of an order": (parcels._SHIPMENTS, one._asdict()),
         "the unpaid": (settling._TAKE_UNPAID, {"before": month_ago, "batch": PAGE}),
         "a person's orders to forget": (erasing._ORDERS_OF, {"customer_id": CUSTOMER, "batch": PAGE}),
     }

@@ -40,6 +40,12 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:payments AS t
 """)
 
 
+_WHOSE = text("""
+SELECT 'lines' AS part, customer_id FROM order_lines WHERE order_id = :id
+UNION ALL SELECT 'timeline', customer_id FROM order_timeline WHERE order_id = :id ORDER BY part
+""")
+
+
 async def placed_before(shop: Shop) -> dict[str, Any]:
     id_: UUID = uuid7()
     shop.papers.kept[f"{id_}.1"] = document()
@@ -86,6 +92,14 @@ async def test_an_order_that_the_release_before_cancelled_takes_its_refund(shop:
     await move_before(shop, view, "cancelled", "captured")
     await shop.deliver(("r", refund(view, 3998)), topic="payment-refunded")
     assert (await shop.shown(view["id"]))["payment_status"] == "refunded"
+
+
+async def test_what_the_release_before_writes_is_given_its_customer_in_the_same_statement(shop: Shop) -> None:
+    view = await placed_before(shop)
+    await move_before(shop, view, "paid", "captured")
+    async with shop.database.transaction() as tx:
+        found = (await tx.execute(_WHOSE, {"id": view["id"]})).all()
+    assert [tuple(row) for row in found] == [("lines", ANNA), ("timeline", ANNA), ("timeline", ANNA)]
 
 
 @pytest.mark.parametrize("payment", ["captured", "partly_refunded", "refunded"])

@@ -9,6 +9,7 @@ import pytest
 
 from apps.orders import running
 from apps.orders.running import Running
+from apps.orders.tables import Key
 from tests.store.orders.shop import ANNA, BERT, Shop
 from tests.support.asgi import call
 
@@ -79,7 +80,7 @@ async def test_all_watchers_of_a_process_share_one_query(shop: Shop) -> None:
         return reading()
 
     streams = shop.chassis.extra.streams
-    watchers = [streams.watch(_id(view), 0) for view in views for _ in range(2)]
+    watchers = [streams.watch(_key(view), 0) for view in views for _ in range(2)]
     for watcher in watchers:
         assert (await anext(watcher)).startswith(b"retry")
     streams._database = type("Counting", (), {"reading": staticmethod(counting)})()
@@ -91,8 +92,8 @@ async def test_all_watchers_of_a_process_share_one_query(shop: Shop) -> None:
     assert streams._count == 0
 
 
-def _id(view: dict[str, Any]) -> UUID:
-    return UUID(view["id"])
+def _key(view: dict[str, Any]) -> Key:
+    return Key(UUID(view["id"]), UUID(view["customer_id"]))
 
 
 async def test_anothers_order_is_not_watched_and_a_full_house_says_so(
