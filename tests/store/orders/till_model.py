@@ -1,4 +1,4 @@
-"""Payments as orders may rely on it, in thirty lines: it hears facts in any order and as often as they come."""
+"""Payments as orders may rely on it, in few lines: it hears facts in any order and as often as they come."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +11,13 @@ from tests.store.orders.shop import _fact
 
 @dataclass
 class Till:
-    """The payment of one order."""
+    """The payment of one order; who is *manual* only holds the money until something is sent."""
 
     view: dict[str, Any]
     captured: int = 0
+    manual: bool = False
+    held: int = 0
+    shipped: bool = False
     refunded: int = 0
     sequence: int = 0
     price_at: int = 0
@@ -36,30 +39,53 @@ class Till:
             self.price_at, self.price = fact["sequence"], fact["total"]["amount"]
         elif topic in {"order-cancelled", "order-expired"}:
             self.closed = True
+        elif topic == "order-shipped":
+            self.shipped = True
         elif topic == "order-returned":
             self.returns[fact["return_id"]] = fact["refund"]["amount"]
 
     def act(self, *, refuse: bool) -> tuple[str, dict[str, Any]] | None:
-        """Take or return what is missing or too much; return what is said of it, if anything was done."""
+        """Take, hold, let go or return what is missing or too much; return what is said of it, if anything was done."""
         missing = self.target - self.kept
-        if missing == 0:
+        if self.held and (self.closed or self.shipped):
+            return self._finish(min(self.held, missing))
+        if missing == 0 or 0 < missing <= self.held:
             return None
-        self.sequence += 1
-        about = _fact(self.view, self.sequence)
         if missing < 0:
             self.refunded -= missing
+            about = self._about()
             said = {"refund_id": f"00000000-0000-0000-0000-{self.sequence:012}", "amount": eur(-missing)}
             return "payment-refunded", about | said | {"refunded": eur(self.refunded), "refunded_at": WHEN}
         self.refused = refuse
         if refuse:
             said = {"decline_code": "expired_card", "advice": "x", "captured": eur(self.captured)}
-            return "payment-declined", about | said | {"declined_at": WHEN}
-        self.captured += missing
-        return "payment-captured", about | {"amount": eur(missing), "captured": eur(self.captured), "captured_at": WHEN}
+            return "payment-declined", self._about() | said | {"declined_at": WHEN}
+        if self.manual and not self.shipped:
+            self.held = missing
+            return "payment-authorised", self._about() | {"amount": eur(self.held), "authorised_at": WHEN}
+        return self._take(missing)
+
+    def _finish(self, wanted: int) -> tuple[str, dict[str, Any]]:
+        """Take of what is held what is *wanted*, and let the rest go."""
+        held, self.held = self.held, 0
+        if wanted > 0:
+            return self._take(wanted)
+        return "payment-voided", self._about() | {"amount": eur(held), "voided_at": WHEN}
+
+    def _take(self, amount: int) -> tuple[str, dict[str, Any]]:
+        self.captured += amount
+        about = self._about()
+        return "payment-captured", about | {"amount": eur(amount), "captured": eur(self.captured), "captured_at": WHEN}
+
+    def _about(self) -> dict[str, Any]:
+        self.sequence += 1
+        return _fact(self.view, self.sequence)
 
     def answer(self) -> Answer:
         """Return what orders is told when it asks."""
-        status = "succeeded" if self.kept == self.target and self.captured else "processing"
+        status = "requires_capture" if self.held else "processing"
+        if self.kept == self.target and self.captured:
+            status = "succeeded"
         body = {
             "payment_id": _fact(self.view, 1)["payment_id"], "sequence": max(1, self.sequence), "status": status,
             "amount": eur(self.price), "captured": eur(self.captured), "refunded": eur(self.refunded),
