@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from apps.orders import asking, erasing, intents, leaving, settling
+from apps.orders import asking, erasing, intents, leaving, reading, settling
 from apps.orders.tables import Key
 from tests.store.orders.mortal import NOW
 from tests.store.orders.shards import Asked, Wire, lay_out
@@ -25,7 +25,9 @@ from tests.support.asgi import APP_TOKEN
 from tests.support.postgres import Cluster
 
 OF_ALL = {
-    "staff, who know an order by its id": re.compile(r"FROM orders\s+WHERE (orders\.)?id = \S+( ORDER BY|$)"),
+    "staff, and payments for a price: who know an order by its id": re.compile(
+        r"FROM orders\s+WHERE (orders\.)?id = \S+( ORDER BY|$)"
+    ),
     "staff, who list and search": re.compile(r"FROM orders\s+(WHERE (number|status) = \S+ )?ORDER BY id DESC LIMIT"),
     "the clock: whoever nobody paid for": re.compile(re.escape(settling._TAKE_UNPAID.text.strip()[:60])),
     "the clock: who waits for payments": re.compile(r"(?s)FROM orders.*orders\.asked_at.*SKIP LOCKED"),
@@ -147,7 +149,8 @@ async def test_only_staff_and_the_clock_ask_all_shards_and_what_follows_is_asked
             assert (await shop.call("GET", f"/orders{query}", role="staff")).status == 200
         await asking.ask_about_waiting(shop.chassis)
         await leaving.expire_unpaid(shop.chassis)
-        await shop.database.close()
+        async with shop.database.transaction() as tx:
+            assert (await reading.amount(tx, UUID(view["id"]))).customer_id == who
         await intents.sweep(shop.chassis, NOW, 100)
     found = [(await shop.shown(each["id"], who))["status"] for each in (view, silent, unpaid)]
     assert found == ["partly_returned", "paid", "expired"]
