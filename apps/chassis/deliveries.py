@@ -32,6 +32,7 @@ def read(kind: type[Event], entry_id: str, cloud_event: Any, *, cards: bool = Tr
         event = kind.model_validate(fields.get("data"))
     except ValidationError as error:
         return Delivery(entry_id, identity, kind.topic, cloud_event, None, _complaint(error))
+    event.arrived_as(identity)
     event.arrived_with(fields.get("traceparent"))
     return Delivery(entry_id, identity, kind.topic, cloud_event, event)
 

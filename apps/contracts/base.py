@@ -29,6 +29,7 @@ class Event(BaseModel):
     """Counts up per aggregate: brokers reorder, and this settles what came first."""
 
     _traceparent: str | None = PrivateAttr(default=None)
+    _event_id: str | None = PrivateAttr(default=None)
 
     @property
     def key(self) -> str:
@@ -39,6 +40,15 @@ class Event(BaseModel):
     def traceparent(self) -> str | None:
         """The W3C trace context that this fact arrived with."""
         return self._traceparent
+
+    @property
+    def event_id(self) -> str | None:
+        """The id of the CloudEvent that brought this fact; None where no event did."""
+        return self._event_id
+
+    def arrived_as(self, event_id: str) -> None:
+        """Remember the CloudEvent's id."""
+        self._event_id = event_id
 
     def arrived_with(self, traceparent: str | None) -> None:
         """Remember the trace context of the delivery."""

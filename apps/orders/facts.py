@@ -98,7 +98,7 @@ async def unknown(tx: AsyncSession, key: Key) -> None:
     """Note that payments itself does not know yet what became of the charge."""
     order = await settling.lock_one(tx, key)
     if after := settle(order.standing, Trigger.PAYMENT_UNKNOWN):
-        entry = order.move(after, Trigger.PAYMENT_UNKNOWN, None)
+        entry = order.move(after, Trigger.PAYMENT_UNKNOWN, "every-10s")
         await settling.write(tx, [order], [entry], ACTOR, datetime.now(UTC))
 
 
@@ -182,10 +182,15 @@ async def _settle(tx: AsyncSession, facts: Sequence[F], read: Callable[[Moving, 
             continue
         if first:
             order.paid_at = now
-        entry = order.move(after, news.trigger, f"payment:{fact.payment_id}", news.note)
+        entry = order.move(after, news.trigger, _cause(fact), news.note)
         moves.append(Move(fact, order, entry, first))
     await settling.write(tx, list(orders.values()), [move.entry for move in moves], ACTOR, now)
     return moves
+
+
+def _cause(fact: PaymentFact) -> str:
+    """Name the event; what payments answered when it was asked has none, and is known by the payment."""
+    return f"event:{fact.event_id}" if fact.event_id else f"payment:{fact.payment_id}"
 
 
 def _key(fact: PaymentFact) -> Key:

@@ -150,6 +150,13 @@ async def test_a_refund_that_overtakes_the_capture_of_a_former_price_is_a_full_o
     assert (await shop.shown(view["id"]))["payment_status"] == "refunded"
 
 
+async def test_the_timeline_names_the_event_that_moved_the_order(shop: Shop) -> None:
+    view = await shop.placed(tea=1)
+    await shop.deliver(("the-events-id", capture(view)), topic="payment-captured")
+    timeline = (await shop.call("GET", f"/orders/{view['id']}/timeline")).json()["items"]
+    assert (timeline[-1]["actor"], timeline[-1]["cause"]) == ("service:payments", "event:the-events-id")
+
+
 async def test_what_is_cancelled_is_not_cancelled_again_under_another_key(shop: Shop) -> None:
     view = await shop.placed(tea=1)
     replies = [await shop.call("POST", f"/orders/{view['id']}/cancel", key=key) for key in "ab"]
