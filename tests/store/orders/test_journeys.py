@@ -174,6 +174,8 @@ class Journeys(RuleBasedStateMachine):
             assert view["payment_status"] in AT_EASE, view
         elif till.captured:
             assert view["payment_status"] == "refunded", view
+        else:
+            assert view["payment_status"] != "authorised", view
         paid = self._times_told_paid(view)
         assert paid <= 1
         assert left or paid
