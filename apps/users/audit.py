@@ -24,11 +24,12 @@ _RECORD = Hot("""
 INSERT INTO audit_events (id, user_id, actor, action, outcome, address, agent, detail)
 VALUES (:id, :user_id, :actor, :action, :outcome, :address, :agent, CAST(:detail AS jsonb))
 """)
-# The same, in the statement that begins the session of one who was `admitted`.
+# The same, in the statement that begins the session of one who was `admitted`, perhaps in the place of one `replaced`.
 SIGNED_IN: Final = """
 recorded AS (
     INSERT INTO audit_events (id, user_id, actor, action, outcome, address, agent, detail)
-    SELECT :event_id, id, 'user:' || id, 'signed_in', 'done', :address, :agent, jsonb_build_object('session', :id)
+    SELECT :event_id, id, 'user:' || id, 'signed_in', 'done', :address, :agent,
+        jsonb_strip_nulls(jsonb_build_object('session', :id, 'replaced', (SELECT id FROM replaced)))
     FROM admitted)
 """
 _ENSURE_MONTHS = text("SELECT ensure_audit_months(:ahead)")

@@ -53,6 +53,8 @@ class Credentials(BaseModel):
     otp: Annotated[Code, AfterValidator(_some_letters)] | None = None
     device_token: OpaqueToken | None = None
     """From an earlier sign-in on this device: others' failures then do not slow it down."""
+    refresh_token: OpaqueToken | None = None
+    """The newest of the session that this one takes the place of, which then ends."""
 
 
 class RefreshForm(BaseModel):

@@ -37,6 +37,10 @@ WITH found AS MATERIALIZED (
 ), begun AS (
     INSERT INTO sessions (id, user_id, family_hash, generation, secret_hash, address, agent, expires_at)
     SELECT :id, admitted.id, :family_hash, :generation, :secret_hash, :address, :agent, now() + :ttl FROM admitted
+), replaced AS (
+    DELETE FROM sessions USING admitted WHERE user_id = admitted.id
+    AND sessions.id = CAST(:replaced AS uuid) AND sessions.family_hash = CAST(:replaced_family AS bytea)
+    RETURNING sessions.id
 ), {throttling.FORGOTTEN}, {audit.SIGNED_IN}
 SELECT id, roles, email_verified, second_factor FROM found
 """)  # noqa: S608  # our own
@@ -61,6 +65,8 @@ class Wish:
     ttl: timedelta
     counted: Sequence[throttling.Key]
     """Under what the try was counted."""
+    replaced: RefreshToken | None = None
+    """Of the session, if any, that this one takes the place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ async def begin(tx: AsyncSession | AsyncConnection, wish: Wish, *, passed: bool 
         address=wish.origin.address,
         agent=wish.origin.agent,
         ttl=wish.ttl,
+        replaced=wish.replaced.session_id if wish.replaced else None,
+        replaced_family=digest(wish.replaced.family) if wish.replaced else None,
         event_id=uuid7(),
         **throttling.right_under(*wish.counted),
     )

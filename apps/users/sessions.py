@@ -26,7 +26,7 @@ async def sign_in(means: Means, form: Credentials, origin: Origin) -> SignedIn:
         outdated = means.passwords.outdated(known.password_hash)
         renewed = await means.passwords.hash(password) if outdated else known.password_hash
         ttl = min(means.settings.session_ttl, means.settings.session_lifetime)
-        wish = Wish(known, renewed, RefreshToken.first(uuid7()), origin, ttl, counted)
+        wish = Wish(known, renewed, RefreshToken.first(uuid7()), origin, ttl, counted, _replaced(form))
         if user := await _begun(means, wish, form.otp):
             return _signed_in(means, user, wish.token, device=devices.issue(means.sealer.derived("devices"), user.id))
     async with means.database.statement() as single:
@@ -48,6 +48,14 @@ async def _counted(means: Means, form: Credentials, origin: Origin) -> tuple[Kno
             keys = [throttling.device(device)]
         await throttling.admit(single, *keys)
         return known, keys
+
+
+def _replaced(form: Credentials) -> RefreshToken | None:
+    """Return the token of the session that is to end; one that nobody can read ends none."""
+    try:
+        return RefreshToken.load(form.refresh_token.get_secret_value()) if form.refresh_token else None
+    except RefreshRefusedError:
+        return None
 
 
 async def _begun(means: Means, wish: Wish, otp: str | None) -> Found | None:

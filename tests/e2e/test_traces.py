@@ -91,6 +91,25 @@ async def test_a_cancelled_order_is_given_back_within_the_trace_of_its_cancellin
     assert found.way(refund) == WAY[:3]
 
 
+async def test_no_span_tells_a_token_or_whom_staff_look_for(
+    shop: Shop, customer: Customer, collector: Collector
+) -> None:
+    id_, secret = secrets.token_hex(16), secrets.token_hex(16)
+    headers = {"traceparent": f"00-{id_}-{secrets.token_hex(8)}-01"}
+    await shop.call("notifications", "GET", f"/unsubscribe?token={secret}", headers=headers)
+    support = shop.operator_token("support")
+    await shop.call("users", "GET", f"/users?q={customer.email}", token=support, headers=headers)
+
+    async def arrived() -> bool | None:
+        seen = {span.service for span in collector.trace(id_).spans.values()}
+        return {"edge", "notifications", "users"} <= seen or None
+
+    await until(arrived, "spans of the edge and of both services", 60, every_s=0.2)
+    told = [text for span in collector.trace(id_).spans.values() for text in (span.name, *span.attributes.values())]
+    assert any(text.endswith("/unsubscribe") for text in told)
+    assert [text for text in told if secret in text or customer.email in text or support in text] == []
+
+
 async def test_what_no_client_asked_for_begins_no_trace(shop: Shop, customer: Customer, collector: Collector) -> None:
     """Probes, ticks, pages of the outbox and requests that were not drawn leave nothing at the collector."""
     known = {"traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"}

@@ -31,5 +31,10 @@ func (f following) Start(ctx context.Context, name string, options ...trace.Span
 	if provider == (present{}) {
 		provider = noop.NewTracerProvider()
 	}
-	return provider.Tracer(f.name, f.options...).Start(ctx, name, options...)
+	ctx, span := provider.Tracer(f.name, f.options...).Start(ctx, name, options...)
+	if !span.IsRecording() {
+		return ctx, span
+	}
+	quiet := discreet{span}
+	return trace.ContextWithSpan(ctx, quiet), quiet
 }

@@ -189,3 +189,25 @@ async def test_one_person_signs_in_on_many_devices_at_once(home: Home) -> None:
         replies = await asyncio.gather(*(home.sign_in() for _ in range(PAIR.free - 2)))
         assert {reply.status for reply in replies} == {201}
     assert await home.rows("SELECT 1 FROM throttles WHERE failures > 0") == []
+
+
+async def test_signing_in_again_ends_the_session_before(home: Home) -> None:
+    await home.register()
+    await home.register("eve@example.org")
+    eves = (await home.sign_in("eve@example.org")).json()
+    first = (await home.sign_in()).json()
+    other = (await home.sign_in()).json()
+    again = (await home.sign_in(refresh_token=first["refresh_token"])).json()
+    assert (await home.refresh(first["refresh_token"])).status == 401
+    assert [(await home.refresh(each["refresh_token"])).status for each in (other, again)] == [200, 200]
+    (newest, *_) = await home.rows("SELECT detail FROM audit_events WHERE action = 'signed_in' ORDER BY id DESC")
+    assert newest.detail == {"session": again["session_id"], "replaced": first["session_id"]}
+    # another's session, a made-up token of a known session, and what is no token at all end nothing
+    forged = RefreshToken.first(UUID(other["session_id"])).dump()
+    for token in (eves["refresh_token"], forged, "x"):
+        assert (await home.sign_in(refresh_token=token)).status == 201
+    assert (await home.refresh(eves["refresh_token"])).status == 200
+    assert len(await home.rows("SELECT 1 FROM sessions")) == 6
+    # nor does a try that was refused
+    assert (await home.sign_in(password="wrong", refresh_token=again["refresh_token"])).status == 401
+    assert len(await home.rows("SELECT 1 FROM sessions")) == 6
