@@ -36,6 +36,7 @@ async def test_fifty_refreshes_at_once_make_one_new_member(home: Home) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 async def test_fifty_refreshes_at_once_make_one_new_member_each_of_two_hundred_times(home: Home) -> None:
     await race(home, 200)
 
