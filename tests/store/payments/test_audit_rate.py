@@ -63,9 +63,8 @@ async def test_rate_of_the_audit(desk: Desk, capsys: pytest.CaptureFixture[str],
     sizes = await watch
     first, most = max(sizes[: len(sizes) // 10 + 1]), max(sizes)
     with capsys.disabled():
-        print(
-            f"audited {found.entries} entries in {took:.1f} s, {used:.1f} s of our CPU, at load {psutil.getloadavg()[0]:.0f};"
-        )
+        load = psutil.getloadavg()[0]
+        print(f"audited {found.entries} entries in {took:.1f} s, {used:.1f} s of our CPU, at load {load:.0f};")
         print(f"at most {first:.1f} MiB in the first tenth, {most:.1f} MiB in all")
     assert (found.fault, found.entries) == (None, 2 * payments)
     assert most - first < GROWS_MIB
