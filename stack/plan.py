@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stack import environment, postgres, resources, secrets_file, sentry, stand_in_programs, valkey
+from stack import environment, postgres, providers, resources, secrets_file, sentry, stand_in_programs, valkey
 from stack.home import Home
 from stack.program import Program
 from stack.servers import resolver
@@ -17,6 +17,7 @@ def programs(home: Home, topology: Topology, secrets: dict[str, str], daprd: Pat
         postgres.program(home),
         valkey.program(home, secrets["valkey-password"]),
         sentry.program(home, authority),
+        *providers.programs(home, secrets),
         *stand_in_programs.programs(home, secrets),
         *(program for app in topology.apps for program in services.replica(app)),
     ]
@@ -35,6 +36,8 @@ def ports(home: Home, topology: Topology) -> dict[str, int]:
         "push": environment.PUSH_PORT,
         "card-processor": resources.CARD_PROCESSOR_PORT,
         "card-processor-2": resources.CARD_PROCESSOR_2_PORT,
+        "providers": providers.PORT,
+        "providers' proxy": providers.PROXY_PORT,
         **resolver.ports(),
     }
     for app in topology.apps:

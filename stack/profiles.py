@@ -1,5 +1,6 @@
 """Which file of `components/` each role is played by: a profile's folder holds what differs from `embedded`."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,12 @@ class Variant:
         words = self.type.split(".")
         return {".".join(words[start:]) for start in range(len(words))}
 
+    @property
+    def secrets(self) -> list[str]:
+        """Return the keys of `secrets.json` that its file refers to."""
+        entries = yaml.safe_load(self.path.read_text())["spec"]["metadata"]
+        return [entry["secretKeyRef"]["key"] for entry in entries if "secretKeyRef" in entry]
+
 
 def names() -> list[str]:
     """Return the profiles, the one that everything falls back on first."""
@@ -52,7 +59,7 @@ def chosen(words: Iterable[str]) -> dict[str, Variant]:
     found: dict[str, Variant] = {}
     for word in words:
         role, given, product = word.partition("=")
-        found |= {role: _variant(role, product)} if given else _profile(word)
+        found |= _lanes(role, product) if given else _profile(word)
     return found
 
 
@@ -71,6 +78,13 @@ def _profile(profile: str) -> dict[str, Variant]:
     if profile not in names():
         raise StackError(f"there is no profile {profile!r}: there are {', '.join(names())}; or write ROLE=PRODUCT")
     return {it.role: it for it in variants() if it.profile in {resources.DEFAULT_PROFILE, profile}}
+
+
+def _lanes(role: str, product: str) -> dict[str, Variant]:
+    """Return the role's variant and, under that product, its further lanes: mail by `email` and `email-2` is one's."""
+    chosen = _variant(role, product)
+    lanes = [it for it in variants() if re.fullmatch(rf"{role}-\d+", it.role) and it.type == chosen.type]
+    return {it.role: it for it in (*lanes, chosen)}
 
 
 def _variant(role: str, product: str) -> Variant:

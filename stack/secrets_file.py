@@ -15,6 +15,8 @@ SERVICES = ("users", "orders", "payments", "notifications")
 POSTGRES_PORT = 15432
 _KEY_32 = r"[A-Za-z0-9+/]{43}="
 _LONG = r"[!-~]{16,}"
+# What comes before the number itself; whoever reads it derives the public part. No library: each command would load it.
+_P256 = bytes.fromhex("3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420")
 _URL = r"postgresql://{role}:[A-Za-z0-9_-]{{16,}}@127\.0\.0\.1:\d+/{database}"
 
 
@@ -24,6 +26,22 @@ def database_urls() -> dict[str, tuple[str, str]]:
     urls |= {f"{name}-database-owner-url": (f"{name}_owner", name) for name in SERVICES}
     return urls | {"order-details-connection": ("order_details", "order_details")}
 
+
+MADE_UP = "stand-in-"
+"""How a credential begins that no provider knows but our stand-ins: an account's own takes its place."""
+_PROVIDERS = (
+    "apns-key-id",
+    "apns-team-id",
+    "postmark-account-token",
+    "postmark-server-token",
+    "sendgrid-api-key",
+    "ses-access-key",
+    "ses-secret-key",
+    "sns-access-key",
+    "sns-secret-key",
+    "twilio-account-sid",
+    "twilio-auth-token",
+)
 
 # Every key of the file, with the shape that its value must have.
 SHAPES = {key: _URL.format(role=role, database=database) for key, (role, database) in database_urls().items()} | {
@@ -46,6 +64,8 @@ SHAPES = {key: _URL.format(role=role, database=database) for key, (role, databas
     **{f"{name}-password": r"[A-Za-z0-9_-]+" for name in ("rabbitmq", "mongodb", "kafka")},
     "dynamodb-access-key": r"[!-~]+",
     "dynamodb-secret-key": r"[!-~]+",
+    **dict.fromkeys(_PROVIDERS, r"[!-~]+"),
+    "apns-private-key": r"-----BEGIN PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+\n-----END PRIVATE KEY-----\n?",
     "dapr-api-token": _LONG,
     "app-api-token": _LONG,
 }
@@ -58,6 +78,8 @@ ADDED_LATER = (
     "notifications-receipts-secret",
     "card-processor-2-key",
     "card-processor-2-webhook-secret",
+    *_PROVIDERS,
+    "apns-private-key",
     *(key for key in SHAPES if key.startswith(("rabbitmq-", "mongodb-", "kafka-", "dynamodb-"))),
 )
 
@@ -129,6 +151,8 @@ def _generate(port: int) -> dict[str, str]:
         **{f"{name}-password": secrets.token_urlsafe(24) for name in ("rabbitmq", "mongodb", "kafka")},
         "dynamodb-access-key": "sidecart_dynamodb",
         "dynamodb-secret-key": secrets.token_urlsafe(24),
+        **{key: f"{MADE_UP}{secrets.token_hex(12)}" for key in _PROVIDERS},
+        "apns-private-key": _signing_key(),
         "dapr-api-token": secrets.token_urlsafe(32),
         "app-api-token": secrets.token_urlsafe(32),
     }
@@ -136,6 +160,14 @@ def _generate(port: int) -> dict[str, str]:
 
 def _key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _signing_key() -> str:
+    """Return a key on P-256 in PKCS #8, as Apple hands them out; the first bit is 0, so that it is below the order."""
+    scalar = bytes([secrets.randbelow(128), *secrets.token_bytes(31)])
+    text = base64.b64encode(_P256 + scalar).decode()
+    lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
+    return f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n"
 
 
 def _complete(home: Home, values: dict[str, str]) -> dict[str, str]:

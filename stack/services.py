@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from stack import environment, runtime, sentry, tokens
+from stack import environment, providers, runtime, sentry, tokens
 from stack.home import Home
 from stack.program import Check, Program
 from stack.topology import App, Topology
@@ -13,6 +13,8 @@ REPLICA_STEP = 100
 LINGER_S = 15
 # Collecting garbage a quarter as often saves a sidecar some 5 % of its CPU; the limit bounds what that costs in memory.
 _GO = {"GOGC": "400", "GOMEMLIMIT": "112MiB"}
+# Whose sidecar speaks to providers of mail, text messages and push.
+_TELLS = {"notifications"}
 # Flag of daprd -> field of the run file; an absent field leaves daprd's own default.
 _FLAGS = {
     "app-protocol": "app_protocol",
@@ -117,7 +119,7 @@ class Services:
                 *(f"--{flag}={_text(value)}" for flag, value in options.items()),
                 *(f"--resources-path={folder}" for folder in self._resources(app)),
             ],
-            env=_GO | self._environment(app, number),
+            env=_GO | self._environment(app, number) | (providers.way(self._home) if app.app_id in _TELLS else {}),
             env_from_files={"DAPR_TRUST_ANCHORS": str(sentry.trust_anchors(self._home))},
             ports=ports,
             lingers=app.app_port is not None,

@@ -15,6 +15,7 @@ from stack import (
     ports,
     postgres,
     profiles,
+    providers,
     records,
     resources,
     runtime,
@@ -68,11 +69,13 @@ class Startup:
         secrets = secrets_file.ensure(home)
         addresses.remember_given(home)
         traces.remember_given(home)
+        providers.remember(home)
         is_first = reset or not any(home.resources.glob("*.yaml"))
         for edited in resources.seed(home, reset=reset):
             self._progress.say(f"{edited} was edited here and stays so (`sidecart up --reset` seeds it anew)")
         if profile:
             chosen = profiles.chosen([profile])
+            providers.refuse_strangers(home, chosen.values())
             if not is_first:
                 moving.refuse_to_leave(home, chosen)
             resources.choose(home, {role: it.profile for role, it in chosen.items()})

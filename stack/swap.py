@@ -9,7 +9,19 @@ from pathlib import Path
 
 import yaml
 
-from stack import loaded, moving, operating, ports, records, replay, resources, runtime, secrets_file, supervisor
+from stack import (
+    loaded,
+    moving,
+    operating,
+    ports,
+    providers,
+    records,
+    replay,
+    resources,
+    runtime,
+    secrets_file,
+    supervisor,
+)
 from stack.errors import StackError
 from stack.home import Home
 from stack.keeper import STOP_DEADLINE_S
@@ -42,6 +54,7 @@ def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
     if not changed:
         progress.say("nothing to swap: all of it is in use")
         return
+    providers.refuse_strangers(home, changed.values())
     start_servers(home, _servers_for(home, changed.values()), progress)
     for role in changed.keys() & moving.ROLES:
         variant = changed.pop(role)

@@ -47,13 +47,11 @@ def call_of(message: Message, rendered: Rendered, address: str, sender: Sender, 
 def _mail(
     message: Message, rendered: Rendered, address: str, sender: Sender, unsubscribe: str | None
 ) -> dict[str, str]:
-    """Spell copies both as smtp has them (CC) and as twilio.sendgrid, postmark and aws.ses do (Cc)."""
+    """Spell copies as smtp has them (CC): with a second spelling (Cc) beside it aws.ses takes no field at all."""
     fields = {
         "emailTo": address,
         "emailCC": "",
         "emailBCC": "",
-        "emailCc": "",
-        "emailBcc": "",
         "subject": rendered.subject,
         "priority": _URGENCY[message.category],
         # our own smtp component's; others take no notice

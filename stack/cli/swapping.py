@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stack import loaded
+from stack import loaded, providers
 from stack import profiles as known
 from stack import swap as swapping
 from stack.cli.watching import require_running
@@ -58,4 +58,4 @@ def _availability(home: Home, variant: Variant) -> str | None:
     """Say why a product cannot be had here; None when it can."""
     servers = resolver.needed_by(variant.path.read_text())
     reasons = [f"{server.name}: {why}" for server in servers if (why := resolver.unavailable(home, server))]
-    return "; ".join(reasons) or None
+    return "; ".join([*reasons, *([why] if (why := providers.missing(home, variant)) else [])]) or None

@@ -48,7 +48,13 @@ def routes(messages: Messages, faults: FaultBox, token: str) -> list[Route]:
 
         return await receive(request, messages, faults, token, read)
 
-    async def twilio(request: Request) -> Response:
+    return [Route("/", plain, methods=["POST"]), twilio(messages, faults, token)]
+
+
+def twilio(messages: Messages, faults: FaultBox, token: str) -> Route:
+    """Return Twilio's way in; *token* is its auth token."""
+
+    async def create(request: Request) -> Response:
         form = parse_qs((await request.body()).decode("utf-8", "replace"))
         if not _twilio_admits(request, token):
             return _twilio_error(401, 20003, "Authenticate")
@@ -67,10 +73,7 @@ def routes(messages: Messages, faults: FaultBox, token: str) -> list[Route]:
 
         return await answer(request, faults.draw(), keep, refused)
 
-    return [
-        Route("/", plain, methods=["POST"]),
-        Route("/2010-04-01/Accounts/{sid}/Messages.json", twilio, methods=["POST"]),
-    ]
+    return Route("/2010-04-01/Accounts/{sid}/Messages.json", create, methods=["POST"])
 
 
 def _twilio_message(account: str, to: str, sender: str, text: str) -> dict[str, object]:

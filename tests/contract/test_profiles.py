@@ -20,6 +20,8 @@ OTHERS = [
 ]
 BROKERS = [it for it in OTHERS if it.spec["type"].startswith("pubsub.")]
 RABBITMQ = [it for it in BROKERS if it.spec["type"] == "pubsub.rabbitmq"]
+LANES = [it for it in OTHERS if it.name in {"email", "email-2"}]
+ACCOUNTS = ("apns-", "postmark-", "sendgrid-", "ses-", "sns-", "twilio-")
 # What each of these is by default loses messages.
 KEEPS = {
     "durable": "true",
@@ -58,8 +60,20 @@ def test_secrets_and_addresses_are_references_to_what_the_stack_gives(component:
 
 
 @pytest.mark.parametrize("component", OTHERS, ids=label)
-def test_the_stack_knows_the_server_of_every_product(component: Document) -> None:
-    assert resolver.needed_by(component.path.read_text())
+def test_the_stack_knows_the_server_of_every_product_or_stands_in_for_its_provider(component: Document) -> None:
+    if component.spec["type"].startswith("bindings."):
+        assert not resolver.needed_by(component.path.read_text())
+        keys = {entry["secretKeyRef"]["key"] for entry in component.spec["metadata"] if "secretKeyRef" in entry}
+        assert keys
+        assert all(key.startswith(ACCOUNTS) for key in keys)
+    else:
+        assert resolver.needed_by(component.path.read_text())
+
+
+@pytest.mark.parametrize("provider", LANES, ids=label)
+def test_who_mails_through_one_lane_mails_through_the_other_alike(provider: Document) -> None:
+    [other] = [it for it in LANES if it.path.parent == provider.path.parent and it is not provider]
+    assert other.spec == provider.spec
 
 
 @pytest.mark.parametrize("broker", BROKERS, ids=label)

@@ -7,6 +7,12 @@ from stack import profiles
 from stack.resources import DEFAULT_PROFILE
 from stack.servers import resolver
 
+# What a message goes by, and the stand-in that keeps it where a provider of the embedded profile carries it.
+CHANNELS = {"email": "mailbox", "sms": "sms", "push": "push"}
+# Two providers of one role each, in one column.
+_TOGETHER = ("postmark", "apns")
+_TOGETHER_WORDS = ("email=postmark", "push=apns")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -21,6 +27,12 @@ class Column:
         return profiles.chosen([DEFAULT_PROFILE, *self.words])["order-details"].type
 
     @property
+    def records(self) -> dict[str, str]:
+        """Return, for each stand-in that a provider takes the place of, the providers' own record of that channel."""
+        chosen = profiles.chosen([DEFAULT_PROFILE, *self.words])
+        return {keeps: f"/{role}" for role, keeps in CHANNELS.items() if chosen[role].profile != DEFAULT_PROFILE}
+
+    @property
     def missing(self) -> str | None:
         """Say why it cannot run here."""
         chosen = profiles.chosen([DEFAULT_PROFILE, *self.words])
@@ -33,11 +45,14 @@ class Column:
 
 def columns() -> list[Column]:
     """Return the profiles and, between them, each role's every other product."""
-    alone = {f"{it.role}={it.type}" for it in profiles.variants() if it.profile != DEFAULT_PROFILE}
-    others = [Column(profile, (profile,)) for profile in profiles.names() if profile != DEFAULT_PROFILE]
+    elsewhere = [it for it in profiles.variants() if it.profile != DEFAULT_PROFILE]
+    # providers stand in columns of two, each with lanes of its own
+    alone = {f"{it.role}={it.type}" for it in elsewhere if not it.type.startswith("bindings.")}
+    named = [profile for profile in profiles.names() if profile not in {DEFAULT_PROFILE, *_TOGETHER}]
+    others = [*(Column(profile, (profile,)) for profile in named), Column("+".join(_TOGETHER), _TOGETHER_WORDS)]
     mixed = Column("mixed", ("pubsub=kafka", "order-details=mongodb"))
     # a profile of one product is that product alone
-    whole = [_types((it.name,)) for it in others]
+    whole = [_types(it.words) for it in others]
     single = [Column(word, (word,)) for word in sorted(alone) if _types((word,)) not in whole]
     found = [Column(DEFAULT_PROFILE, ()), *single, *others, mixed]
     # documents move when their store changes, which takes a minute: as seldom as possible

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from tests.support.hops import HOPS, Call, Hop
-from tests.support.policies import SIDECARS, apply, hasty, original, restarts, unscoped
+from tests.support.policies import SIDECARS, apply, by_hand, hasty, original, restarts, unscoped
 from tests.support.proxies import Link
 from tests.support.shop import Shop, until
 from tests.support.system import System
@@ -120,7 +120,7 @@ async def test_an_edit_costs_only_the_runtimes_that_it_names(
 
     before = restarts(system)
     async with traffic(ask) as count:
-        await asyncio.to_thread(apply, system, document, tmp_path)
+        await asyncio.to_thread(apply if scoped else by_hand, system, document, tmp_path)
         await settled(system, before, concerned)
         await asyncio.sleep(1)
     after = restarts(system)

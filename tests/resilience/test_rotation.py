@@ -54,13 +54,15 @@ async def test_requests_go_on_while_every_certificate_is_renewed_several_times(
     brief: ShortLived, capsys: pytest.CaptureFixture[str]
 ) -> None:
     statuses: list[int] = []
+    # on a slow machine some are renewed before this begins
+    wanted = renewals(brief) + ROTATIONS
     async with Shop(brief) as shop:
         await shop.put_product("tea-for-rotation")
 
         async def until_renewed() -> None:
             began = time.monotonic()
-            while renewals(brief) < ROTATIONS:
-                assert time.monotonic() < began + PATIENCE_S, f"only {renewals(brief)} renewals"
+            while renewals(brief) < wanted:
+                assert time.monotonic() < began + PATIENCE_S, f"{renewals(brief)} of {wanted} renewals"
                 for service, path in (("orders", "/products/tea-for-rotation"), ("users", "/.well-known/jwks.json")):
                     statuses.append((await shop.call(service, "GET", path)).status)
                 await asyncio.sleep(EVERY_S)

@@ -25,11 +25,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from stack import runtime
+from stack.home import CHECKOUT
 from tests.support.programs import until
 from tests.support.stand_ins import free_port
 
 HOSTS = ("api.twilio.com", "api.sendgrid.com", "api.postmarkapp.com", "email.eu-central-1.amazonaws.com")
-EXAMPLES = Path(__file__).parents[2] / "examples" / "providers"
+FILES = {
+    "sendgrid": CHECKOUT / "components/twilio/email.yaml",
+    "twilio": CHECKOUT / "components/twilio/sms.yaml",
+    "postmark": CHECKOUT / "examples/providers/postmark.yaml",
+}
 SECRETS = {
     "sendgrid-api-key": "SG.key",
     "postmark-server-token": "server-token",
@@ -166,7 +171,7 @@ class Lone:
 
 @contextmanager
 def lone_daprd(folder: Path, world: World, *examples: str) -> Generator[Lone]:
-    """Run a daprd with *examples* of components, whose providers are *world*."""
+    """Run a daprd with components of those names, whose providers are *world*."""
     authority, certificate, key = certificates(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -198,7 +203,7 @@ def _command(folder: Path, http: int, examples: tuple[str, ...]) -> list[str]:
     resources = folder / "resources"
     resources.mkdir()
     for name in examples:
-        shutil.copy(EXAMPLES / f"{name}.yaml", resources)
+        shutil.copy(FILES[name], resources / f"{name}.yaml")
     secrets = folder / "secrets.json"
     secrets.write_bytes(orjson.dumps(SECRETS))
     (resources / "secrets.yaml").write_text(

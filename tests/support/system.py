@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
-from stack import plan, secrets_file, status, supervisor, tokens, topology
+from stack import plan, providers, secrets_file, status, supervisor, tokens, topology
 from stack.home import CHECKOUT, Home
 from stack.logs import tail
 from stack.ports import is_free
@@ -33,6 +33,8 @@ STOP_DEADLINE_S = 30
 TAIL_LINES = 8
 ATTEMPTS = 3
 
+STAND_INS = {"mailbox": 8025, "sms": 8026, "push": 8027, "card-processor": 8030, "card-processor-2": 8031}
+
 T = TypeVar("T")
 
 
@@ -42,6 +44,8 @@ class System:
     def __init__(self, file: Path = topology.DEFAULT_FILE, *, env: dict[str, str] | None = None) -> None:
         self.file = file
         self._extra_env = env or {}
+        self.records: dict[str, str] = {}
+        """Stand-ins whose messages providers take instead, with the place of their channel in the providers' record."""
         self._cleanup = ExitStack()
         self.root = Path()
         self.offset = 0
@@ -178,7 +182,8 @@ class System:
         self, name: str, path: str, method: str = "GET", body: object = None, headers: dict[str, str] | None = None
     ) -> Any:
         """Call a stand-in's HTTP side, e.g. `stand_in("mailbox", "/faults", "PUT", {"status": 503})`."""
-        port = {"mailbox": 8025, "sms": 8026, "push": 8027, "card-processor": 8030, "card-processor-2": 8031}[name]
+        port = providers.PORT if name in self.records else STAND_INS[name]
+        path = self.records.get(name, "") + path
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port(port)}{path}",
             method=method,

@@ -129,6 +129,7 @@ def test_what_serves_stops_before_what_it_needs(home: Home, monkeypatch: pytest.
 
 def test_the_plan_of_ports_is_what_the_programs_take(home: Home) -> None:
     secrets = secrets_file.ensure(home)
+    (home.run / "providers").write_text("stand-ins")
     programs: list[Program] = plan.programs(home, topology.load(), secrets, Path("daprd"), Path("sentry"))
     taken = [port for program in programs for port in program.ports.values()]
     # and those of servers that a swap may start at any time

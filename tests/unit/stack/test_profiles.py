@@ -38,7 +38,7 @@ def test_a_profile_is_all_roles_and_a_later_word_wins() -> None:
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("refrence", "there is no profile 'refrence': there are embedded, cloud, reference"),
+        ("refrence", "there is no profile 'refrence': there are embedded, amazon, apns, cloud, postmark, "),
         ("pubsup=kafka", "there is no role 'pubsup': there are "),
         ("pubsub=rabbit", "pubsub is not played by 'rabbit': there are pubsub.redis, pubsub.kafka, pubsub.rabbitmq"),
     ],
