@@ -52,7 +52,9 @@ def way(home: Home) -> dict[str, str]:
         return {}
     proxy = f"http://127.0.0.1:{home.port(PROXY_PORT)}"
     authority = str(home.data / "providers" / "authority.pem")
-    return {"HTTPS_PROXY": proxy, "https_proxy": proxy, "SSL_CERT_FILE": authority}
+    # Amazon's client goes by a bundle of its own where the caller has one
+    believed = {"SSL_CERT_FILE": authority, "AWS_CA_BUNDLE": authority}
+    return {"HTTPS_PROXY": proxy, "https_proxy": proxy, **believed}
 
 
 def programs(home: Home, secrets: dict[str, str]) -> list[Program]:

@@ -152,7 +152,7 @@ def _generate(port: int) -> dict[str, str]:
         "dynamodb-access-key": "sidecart_dynamodb",
         "dynamodb-secret-key": secrets.token_urlsafe(24),
         **{key: f"{MADE_UP}{secrets.token_hex(12)}" for key in _PROVIDERS},
-        "apns-private-key": _signing_key(),
+        "apns-private-key": signing_key(),
         "dapr-api-token": secrets.token_urlsafe(32),
         "app-api-token": secrets.token_urlsafe(32),
     }
@@ -162,7 +162,7 @@ def _key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _signing_key() -> str:
+def signing_key() -> str:
     """Return a key on P-256 in PKCS #8, as Apple hands them out; the first bit is 0, so that it is below the order."""
     scalar = bytes([secrets.randbelow(128), *secrets.token_bytes(31)])
     text = base64.b64encode(_P256 + scalar).decode()

@@ -60,7 +60,7 @@ def world() -> World:
 @pytest.fixture(scope="module")
 def dapr(tmp_path_factory: pytest.TempPathFactory, world: World) -> Iterator[Lone]:
     folder: Path = tmp_path_factory.mktemp("providers")
-    with lone_daprd(folder, world, "sendgrid", "postmark", "twilio") as lone:
+    with lone_daprd(folder, world) as lone:
         yield lone
 
 
@@ -72,7 +72,7 @@ def _fresh(world: World) -> None:
 
 def test_sendgrid_is_asked_for_the_mail_as_it_is(dapr: Lone, world: World) -> None:
     world.answer(202, b"")
-    status, said = dapr.bind("email", *call(Channel.EMAIL, "ann@example.org"))
+    status, said = dapr.bind("sendgrid", *call(Channel.EMAIL, "ann@example.org"))
     assert status < 300, said
     [seen] = world.seen
     mail = seen.json()
@@ -95,14 +95,14 @@ def test_sendgrid_is_asked_for_the_mail_as_it_is(dapr: Lone, world: World) -> No
 )
 def test_what_sendgrid_refuses_is_told_apart(dapr: Lone, world: World, status: int, failure: Failure) -> None:
     world.answer(status, b'{"errors": [{"message": "why"}]}')
-    answer, said = dapr.bind("email", *call(Channel.EMAIL, "ann@example.org"))
+    answer, said = dapr.bind("sendgrid", *call(Channel.EMAIL, "ann@example.org"))
     assert answer == 500
     assert failure_of(said) is failure
 
 
 def test_postmark_is_asked_for_the_mail_as_it_is(dapr: Lone, world: World) -> None:
     world.answer(200, b'{"ErrorCode": 0, "Message": "OK"}')
-    status, said = dapr.bind("email-fallback", *call(Channel.EMAIL, "ann@example.org"))
+    status, said = dapr.bind("postmark", *call(Channel.EMAIL, "ann@example.org"))
     assert status < 300, said
     [seen] = world.seen
     mail = seen.json()
@@ -125,14 +125,14 @@ def test_what_postmark_refuses_is_told_apart(
     dapr: Lone, world: World, status: int, told: str, failure: Failure
 ) -> None:
     world.answer(status, f'{{"ErrorCode": 406, "Message": "{told}"}}'.encode())
-    answer, said = dapr.bind("email-fallback", *call(Channel.EMAIL, "ann@example.org"))
+    answer, said = dapr.bind("postmark", *call(Channel.EMAIL, "ann@example.org"))
     assert answer == 500
     assert failure_of(said) is failure
 
 
 def test_twilio_is_asked_for_the_text_as_it_is(dapr: Lone, world: World) -> None:
     world.answer(201, b'{"sid": "SM1"}')
-    status, said = dapr.bind("sms", *call(Channel.SMS, "+4930123456"))
+    status, said = dapr.bind("twilio", *call(Channel.SMS, "+4930123456"))
     assert status < 300, said
     [seen] = world.seen
     form = parse_qs(seen.body.decode())
@@ -146,6 +146,88 @@ def test_twilio_is_asked_for_the_text_as_it_is(dapr: Lone, world: World) -> None
 )
 def test_what_twilio_refuses_is_told_apart(dapr: Lone, world: World, status: int, failure: Failure) -> None:
     world.answer(status, b'{"code": 21211}')
-    answer, said = dapr.bind("sms", *call(Channel.SMS, "12"))
+    answer, said = dapr.bind("twilio", *call(Channel.SMS, "12"))
+    assert answer == 500
+    assert failure_of(said) is failure
+
+
+def aws(code: str) -> bytes:
+    return f"<ErrorResponse><Error><Code>{code}</Code><Message>{code}</Message></Error></ErrorResponse>".encode()
+
+
+def test_ses_is_asked_for_the_mail_as_it_is(dapr: Lone, world: World) -> None:
+    world.answer(
+        200, b"<SendEmailResponse><SendEmailResult><MessageId>1</MessageId></SendEmailResult></SendEmailResponse>"
+    )
+    status, said = dapr.bind("ses", *call(Channel.EMAIL, "ann@example.org"))
+    assert status < 300, said
+    [seen] = world.seen
+    form = {name: values for name, [*values] in parse_qs(seen.body.decode()).items()}
+    assert (seen.host, form["Action"]) == ("email.eu-central-1.amazonaws.com", ["SendEmail"])
+    assert form["Destination.ToAddresses.member.1"] == ["ann@example.org"]
+    assert form["Source"] == ["shop@sidecart.example"]
+    assert not [name for name in form if "Cc" in name or "Bcc" in name]
+    assert "A-1 &#34;ü&#34;" in form["Message.Body.Html.Data"][0]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "failure"),
+    [
+        (400, "MessageRejected", Failure.PERMANENT),
+        (400, "Throttling", Failure.TECHNICAL),
+        (403, "SignatureDoesNotMatch", Failure.TECHNICAL),
+    ],
+)
+@pytest.mark.parametrize(("name", "channel"), [("ses", Channel.EMAIL), ("sns", Channel.SMS)])
+def test_what_amazon_refuses_is_told_apart(
+    *, dapr: Lone, world: World, name: str, channel: Channel, status: int, code: str, failure: Failure
+) -> None:
+    world.answer(status, aws("InvalidParameter" if (name, code) == ("sns", "MessageRejected") else code))
+    answer, said = dapr.bind(name, *call(channel, "+4930123456" if name == "sns" else "ann@example.org"))
+    assert answer == 500
+    assert failure_of(said) is failure
+
+
+@pytest.mark.parametrize(("name", "channel"), [("ses", Channel.EMAIL), ("sns", Channel.SMS)])
+def test_what_amazon_may_have_taken_is_not_sent_again(dapr: Lone, world: World, name: str, channel: Channel) -> None:
+    world.answer(500, aws("InternalFailure"))
+    answer, said = dapr.bind(name, *call(channel, "+4930123456" if name == "sns" else "ann@example.org"))
+    assert (answer, failure_of(said)) == (500, Failure.TECHNICAL)
+    assert len(world.seen) == 1
+
+
+def test_sns_is_asked_for_the_text_as_it_is(dapr: Lone, world: World) -> None:
+    world.answer(200, b"<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>")
+    status, said = dapr.bind("sns", *call(Channel.SMS, "+4930123456"))
+    assert status < 300, said
+    [seen] = world.seen
+    form = parse_qs(seen.body.decode())
+    assert (seen.host, form["PhoneNumber"]) == ("sns.eu-central-1.amazonaws.com", ["+4930123456"])
+    assert form["Message"][0].startswith('Sidecart: Ihre Bestellung A-1 "ü"')
+
+
+def test_apple_is_asked_for_the_push_as_it_is(dapr: Lone, world: World) -> None:
+    status, said = dapr.bind("apns", *call(Channel.PUSH, "ab" * 32))
+    assert status < 300, said
+    [seen] = world.seen
+    assert (seen.host, seen.path) == ("api.push.apple.com", f"/3/device/{'ab' * 32}")
+    assert seen.headers["authorization"].startswith("bearer ey")
+    assert seen.headers["apns-collapse-id"] == seen.headers["apns-id"] == str(PUSH_ID)
+    assert seen.json()["aps"]["alert"]["body"].startswith('Sidecart: Ihre Bestellung A-1 "ü"')
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "failure"),
+    [
+        (400, "BadDeviceToken", Failure.BOUNCED),
+        (410, "Unregistered", Failure.BOUNCED),
+        (413, "PayloadTooLarge", Failure.PERMANENT),
+        (403, "InvalidProviderToken", Failure.TECHNICAL),
+        (503, "ServiceUnavailable", Failure.TECHNICAL),
+    ],
+)
+def test_what_apple_refuses_is_told_apart(dapr: Lone, world: World, status: int, reason: str, failure: Failure) -> None:
+    world.answer(status, f'{{"reason": "{reason}"}}'.encode())
+    answer, said = dapr.bind("apns", *call(Channel.PUSH, "ab" * 32))
     assert answer == 500
     assert failure_of(said) is failure

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -12,35 +11,39 @@ import urllib.request
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import orjson
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from stack import runtime
+from stack import component_files, runtime, secrets_file, topology
 from stack.home import CHECKOUT
+from stack.stand_ins.providers import certificates
+from stack.stand_ins.providers.site import HOSTS
 from tests.support.programs import until
 from tests.support.stand_ins import free_port
 
-HOSTS = ("api.twilio.com", "api.sendgrid.com", "api.postmarkapp.com", "email.eu-central-1.amazonaws.com")
 FILES = {
-    "sendgrid": CHECKOUT / "components/twilio/email.yaml",
-    "twilio": CHECKOUT / "components/twilio/sms.yaml",
-    "postmark": CHECKOUT / "examples/providers/postmark.yaml",
+    "sendgrid": "components/twilio/email.yaml",
+    "postmark": "components/postmark/email.yaml",
+    "ses": "components/amazon/email.yaml",
+    "twilio": "components/twilio/sms.yaml",
+    "sns": "components/amazon/sms.yaml",
+    "apns": "components/apns/push.yaml",
 }
 SECRETS = {
-    "sendgrid-api-key": "SG.key",
+    "apns-key-id": "KEY",
+    "apns-private-key": secrets_file.signing_key(),
+    "apns-team-id": "TEAM",
     "postmark-server-token": "server-token",
     "postmark-account-token": "account-token",
+    "sendgrid-api-key": "SG.key",
     "ses-access-key": "AKIA",
     "ses-secret-key": "secret",
+    "sns-access-key": "AKIA",
+    "sns-secret-key": "secret",
     "twilio-account-sid": "AC123",
     "twilio-auth-token": "auth-token",
 }
@@ -97,26 +100,6 @@ class _Handler(BaseHTTPRequestHandler):
         del format, args
 
 
-def certificates(folder: Path) -> tuple[Path, Path, Path]:
-    """Write an authority, and a certificate of its making for all providers; return authority, certificate, key."""
-    now, key, own = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test's authority")])
-    base = x509.CertificateBuilder().issuer_name(issuer)
-    base = base.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=1))
-    authority = base.subject_name(issuer).public_key(key.public_key()).serial_number(1)
-    authority = authority.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    leaf = base.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOSTS[0])])).serial_number(2)
-    leaf = leaf.public_key(own.public_key())
-    leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS]), critical=False)
-    files = (folder / "authority.pem", folder / "leaf.pem", folder / "leaf.key")
-    pem = serialization.Encoding.PEM
-    files[0].write_bytes(authority.sign(key, hashes.SHA256()).public_bytes(pem))
-    files[1].write_bytes(leaf.sign(key, hashes.SHA256()).public_bytes(pem))
-    clear = serialization.NoEncryption()
-    files[2].write_bytes(own.private_bytes(pem, serialization.PrivateFormat.PKCS8, clear))
-    return files
-
-
 class _Proxy(BaseRequestHandler):
     """Answers CONNECT for whatever host, and passes bytes on to our server."""
 
@@ -170,11 +153,11 @@ class Lone:
 
 
 @contextmanager
-def lone_daprd(folder: Path, world: World, *examples: str) -> Generator[Lone]:
-    """Run a daprd with components of those names, whose providers are *world*."""
-    authority, certificate, key = certificates(folder)
+def lone_daprd(folder: Path, world: World) -> Generator[Lone]:
+    """Run a daprd whose providers are *world*: each component goes by its product's name here."""
+    made = certificates.make(folder, HOSTS)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(made.certificate, made.key)
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"world": world})) as provider,
         ThreadingTCPServer(("127.0.0.1", 0), type("Proxy", (_Proxy,), {"port": provider.server_port})) as proxy,
@@ -185,9 +168,9 @@ def lone_daprd(folder: Path, world: World, *examples: str) -> Generator[Lone]:
         for server in (provider, proxy):
             threading.Thread(target=server.serve_forever, daemon=True).start()
         lone = Lone(free_port())
-        command = _command(folder, lone.port, examples)
+        command = _command(folder, lone.port)
         process = subprocess.Popen(
-            command, env=_environment(authority, proxy.server_address[1]), stdout=log, stderr=subprocess.STDOUT
+            command, env=_environment(made.authority, proxy.server_address[1]), stdout=log, stderr=subprocess.STDOUT
         )
         try:
             until(lone.ready, f"daprd is ready; {folder / 'daprd.log'} says more")
@@ -199,11 +182,11 @@ def lone_daprd(folder: Path, world: World, *examples: str) -> Generator[Lone]:
             proxy.shutdown()
 
 
-def _command(folder: Path, http: int, examples: tuple[str, ...]) -> list[str]:
+def _command(folder: Path, http: int) -> list[str]:
     resources = folder / "resources"
     resources.mkdir()
-    for name in examples:
-        shutil.copy(FILES[name], resources / f"{name}.yaml")
+    for name, path in FILES.items():
+        (resources / f"{name}.yaml").write_text(component_files.named((CHECKOUT / path).read_text(), name))
     secrets = folder / "secrets.json"
     secrets.write_bytes(orjson.dumps(SECRETS))
     (resources / "secrets.yaml").write_text(
@@ -218,9 +201,16 @@ def _command(folder: Path, http: int, examples: tuple[str, ...]) -> list[str]:
 
 def _environment(authority: Path, proxy_port: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-    return kept | {
-        "HTTPS_PROXY": f"http://127.0.0.1:{proxy_port}",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "SSL_CERT_FILE": str(authority),
-        "DAPR_HOST_IP": "127.0.0.1",
-    }
+    # as the system's own sidecar has it
+    told = {name: str(value) for name, value in topology.load().app("notifications").env.items()}
+    return (
+        kept
+        | told
+        | {
+            "HTTPS_PROXY": f"http://127.0.0.1:{proxy_port}",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "SSL_CERT_FILE": str(authority),
+            "AWS_CA_BUNDLE": str(authority),
+            "DAPR_HOST_IP": "127.0.0.1",
+        }
+    )
