@@ -43,6 +43,7 @@ class StandIn:
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     smtp_port: int = field(default_factory=free_port)
+    proxy_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,6 +54,8 @@ class StandIn:
         ports = ["--port", str(self.port)]
         if self.module == "mailbox":
             ports += ["--smtp-port", str(self.smtp_port)]
+        if self.module == "providers":
+            ports += ["--proxy-port", str(self.proxy_port)]
         return [sys.executable, "-m", f"stack.stand_ins.{self.module}", *ports, "--data", str(self.data)]
 
     def start(self) -> None:
