@@ -1,8 +1,9 @@
 """Which file of `components/` each role is played by: a profile's folder holds what differs from `embedded`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -43,15 +44,16 @@ def names() -> list[str]:
     return [resources.DEFAULT_PROFILE, *sorted(found - {resources.DEFAULT_PROFILE})]
 
 
-def variants() -> list[Variant]:
-    """Return every component file of every profile; a file is named as its role."""
+@cache
+def variants() -> Sequence[Variant]:
+    """Return every component file of every profile, read once a process; a file is named as its role."""
     found: list[Variant] = []
     for profile in names():
         for path in sorted((FOLDER / profile).glob("*.yaml")):
             document = yaml.safe_load(path.read_text())
             if document["kind"] == "Component":
                 found.append(Variant(path.stem, document["spec"]["type"], profile, path))
-    return found
+    return tuple(found)
 
 
 def chosen(words: Iterable[str]) -> dict[str, Variant]:

@@ -65,7 +65,7 @@ def twilio(messages: Messages, faults: FaultBox, token: str) -> Route:
             return _twilio_error(400, 21602, "Message body is required.")
 
         def keep() -> Response:
-            messages.add(sender, [to], fields([to], None, text, {}))
+            messages.add(sender, [to], fields([to], None, text, {"provider": request.url.hostname or ""}))
             return as_json(_twilio_message(request.path_params["sid"], to, sender, text), status=201)
 
         def refused(status: int) -> Response:

@@ -2,8 +2,10 @@
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 
 from stack import profiles
+from stack.profiles import Variant
 from stack.resources import DEFAULT_PROFILE
 from stack.servers import resolver
 
@@ -21,22 +23,27 @@ class Column:
     name: str
     words: tuple[str, ...]
 
+    @cached_property
+    def chosen(self) -> dict[str, Variant]:
+        """Return what plays each role."""
+        return profiles.chosen([DEFAULT_PROFILE, *self.words])
+
     @property
     def documents(self) -> str:
         """Return the product that keeps order documents."""
-        return profiles.chosen([DEFAULT_PROFILE, *self.words])["order-details"].type
+        return self.chosen["order-details"].type
 
     @property
     def records(self) -> dict[str, str]:
         """Return, for each stand-in that a provider takes the place of, the providers' own record of that channel."""
-        chosen = profiles.chosen([DEFAULT_PROFILE, *self.words])
-        return {keeps: f"/{role}" for role, keeps in CHANNELS.items() if chosen[role].profile != DEFAULT_PROFILE}
+        return {keeps: f"/{role}" for role, keeps in CHANNELS.items() if self.chosen[role].profile != DEFAULT_PROFILE}
 
     @property
     def missing(self) -> str | None:
         """Say why it cannot run here."""
-        chosen = profiles.chosen([DEFAULT_PROFILE, *self.words])
-        servers = {server.name: server for it in chosen.values() for server in resolver.needed_by(it.path.read_text())}
+        servers = {
+            server.name: server for it in self.chosen.values() for server in resolver.needed_by(it.path.read_text())
+        }
         reasons = [
             f"{name}: {why}" for name, server in servers.items() if (why := resolver.missing(server)) is not None
         ]

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from stack import profiles
+from stack.resources import DEFAULT_PROFILE
 from tests.e2e.test_flow import (
     test_a_declined_card_leaves_the_order_unpaid_and_says_why,
     test_an_account_is_verified_by_the_mail_it_gets,
@@ -49,9 +49,8 @@ def test_the_tour_is_walked_to_its_end(system: System) -> None:
 def test_every_sidecar_concerned_uses_the_products(system: System, swapped: Column) -> None:
     shown = system.sidecart("profiles").stdout
     in_use = {line.split()[0]: line.split()[3] for line in shown.splitlines() if " * " in line}
-    assert {role: in_use[role] for role, it in profiles.chosen(["embedded", *swapped.words]).items()} == {
-        role: it.type for role, it in profiles.chosen(["embedded", *swapped.words]).items()
-    }, shown
+    wanted = {role: it.type for role, it in swapped.chosen.items() if it.profile != DEFAULT_PROFILE}
+    assert {role: in_use.get(role) for role in wanted} == wanted, shown
 
 
 class Reader:
@@ -107,10 +106,9 @@ class Reader:
 async def test_a_reader_hears_by_every_way_that_was_chosen(shop: Shop, sku: str, swapped: Column) -> None:
     reader = await Reader.new(shop)
     number = await reader.order(sku)
-    chosen = profiles.chosen(["embedded", *swapped.words])
     for channel in CHANNELS:
         heard = await reader.hears(channel, number)
-        assert heard["headers"].get("provider") == HOSTS.get(chosen[channel].type)
+        assert heard["headers"].get("provider") == HOSTS.get(swapped.chosen[channel].type)
     await reader.reach("delivered", *CHANNELS)
     assert {channel: len(reader.received(channel, number)) for channel in CHANNELS} == dict.fromkeys(CHANNELS, 1)
 
