@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -31,10 +32,12 @@ def profiles() -> None:
     home = current_home()
     require_running(home)
     in_use = _in_use(home)
+    # asked once each: a look at Debian's packages may take a second
+    reasons = {name: resolver.unavailable(home, server) for name, server in resolver.SERVERS.items()}
     table = Table("role", "in use", "profile", "can be", "", box=None)
     for variant in known.variants():
         used = variant.type in in_use.get(variant.role, set())
-        said = _availability(home, variant)
+        said = _availability(home, variant, reasons)
         mark = Text("yes", style="green") if said is None else Text("no", style="red")
         table.add_row(variant.role, "*" if used else "", variant.profile, Text(variant.type), mark + _because(said))
     console = Console()
@@ -54,8 +57,8 @@ def _in_use(home: Home) -> dict[str, set[str]]:
     return found
 
 
-def _availability(home: Home, variant: Variant) -> str | None:
+def _availability(home: Home, variant: Variant, reasons: Mapping[str, str | None]) -> str | None:
     """Say why a product cannot be had here; None when it can."""
     servers = resolver.needed_by(variant.path.read_text())
-    reasons = [f"{server.name}: {why}" for server in servers if (why := resolver.unavailable(home, server))]
-    return "; ".join([*reasons, *([why] if (why := providers.missing(home, variant)) else [])]) or None
+    said = [f"{server.name}: {why}" for server in servers if (why := reasons[server.name])]
+    return "; ".join([*said, *([why] if (why := providers.missing(home, variant)) else [])]) or None

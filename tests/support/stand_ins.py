@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,7 +113,7 @@ class StandIn:
 
 
 @contextmanager
-def running(module: str, data: Path, **environment: str) -> Iterator[StandIn]:
+def running(module: str, data: Path, **environment: str) -> Generator[StandIn]:
     one = StandIn(module, data, environment)
     try:
         one.start()
