@@ -81,12 +81,12 @@ def missing(home: Home, variant: Variant) -> str | None:
     """Say why a provider would refuse us and what to do; None when it is a stand-in, or told of an account."""
     if stood_in(home):
         return None
-    made_up = [key for key in variant.secrets if load(home)[key].startswith(MADE_UP)]
-    if not made_up:
+    values = load(home)
+    if not any(values[key].startswith(MADE_UP) for key in variant.secrets):
         return None
     product = variant.type.removeprefix("bindings.")
     return (
-        f"no account with {product}: put {', '.join(made_up)} into {home.secrets} and restart, "
+        f"no account with {product}: put {', '.join(variant.secrets)} into {home.secrets} and restart, "
         f"or start with {_VARIABLE}={_STAND_INS}"
     )
 
