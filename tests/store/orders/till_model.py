@@ -48,7 +48,8 @@ class Till:
         """Take, hold, let go or return what is missing or too much; return what is said of it, if anything was done."""
         missing = self.target - self.kept
         if self.held and (self.closed or self.shipped):
-            return self._finish(min(self.held, missing))
+            # goods that came back before the capture are refunded after it
+            return self._finish(0 if self.closed else min(self.held, self.price - self.kept))
         if missing == 0 or 0 < missing <= self.held:
             return None
         if missing < 0:
