@@ -74,6 +74,8 @@ class Load:
         self.outcome = Outcome()
 
     async def __aenter__(self) -> Self:
+        if self._life_share:  # before anything is troubled: the token comes from users
+            self._staff_token = await asyncio.to_thread(self._shop.operator_token, "staff", ttl_s=24 * 3600)
         self._pacing = asyncio.create_task(self._pace())
         return self
 
@@ -115,13 +117,8 @@ class Load:
         if chance < self._cancel_share:
             placed = replace(placed, cancelled=await self._cancel(customer, placed.id))
         elif lives_on:
-            placed = await lives.live_on(self, self._staff(), customer, self._sku, placed)
+            placed = await lives.live_on(self, self._staff_token, customer, self._sku, placed)
         self.outcome.placed.append(placed)
-
-    def _staff(self) -> str:
-        if not self._staff_token:
-            self._staff_token = self._shop.operator_token("staff", ttl_s=24 * 3600)
-        return self._staff_token
 
     async def _cancel(self, customer: Customer, order_id: str) -> bool:
         key = {"idempotency-key": letters()}
