@@ -1,5 +1,6 @@
 """Edits of the policies of a running system, as an operator makes them."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ def by_hand(system: System, document: dict[str, Any], folder: Path) -> None:
     file = folder / "edited.yaml"
     file.write_text(yaml.safe_dump(document))
     file.replace(system.root / "resources" / f"{document['metadata']['name']}-policies.yaml")
+
+
+def age(system: System, name: str) -> float:
+    """Return the seconds since a policy's file was put in its place: what its command took besides is no effect."""
+    return time.time() - (system.root / "resources" / f"{name}-policies.yaml").stat().st_mtime
 
 
 def restarts(system: System) -> dict[str, int]:
