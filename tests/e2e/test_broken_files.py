@@ -44,6 +44,8 @@ def test_a_policy_broken_by_hand_is_named_by_the_status_until_it_is_repaired(sys
     # What the status saves an operator from: the sidecar goes on without the policy, and says so in its log alone.
     log = system.root / "logs" / "notifications-daprd.log"
     wait_for(lambda: "Could not read resiliency policy undelivered" in log.read_text() or None, "the sidecar to reload")
+    # Only a stop lingers: an edit would count after 15 s, and the service hear nothing until then.
+    assert "Blocking graceful shutdown for 0s" in log.read_text()
     policy.write_text(text)
     wait_for(lambda: not warnings(system), "the status to be silent again", deadline_s=SOON_S)
     assert json.loads(system.sidecart("status", "--json").stdout)["warnings"] == []

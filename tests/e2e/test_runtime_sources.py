@@ -10,7 +10,7 @@ from stack.runtime import find_installed
 from stack.runtime_build import SOURCE, pins
 from stack.watched import to_stderr
 
-PACKAGES = ("./smtp", "./names", "./leaving", "./texts", "./rabbitmq", "./reloads")
+PACKAGES = ("./smtp", "./names", "./leaving", "./texts", "./rabbitmq", "./reloads", "./sidecar")
 
 
 @pytest.mark.timeout(600)

@@ -2,12 +2,13 @@
 package main
 
 import (
-	"github.com/dapr/dapr/cmd/daprd/app"
+	_ "github.com/dapr/dapr/cmd/daprd/components" // those that upstream calls stable
 
 	"sidecart/runtime/reloads"
+	"sidecart/runtime/sidecar"
 )
 
 func main() {
 	reloads.Outlive()
-	app.Run()
+	sidecar.Run()
 }
