@@ -75,7 +75,7 @@ async def test_a_service_is_updated_alone_and_in_company(
     if name == "orders":
         version(system, back=True)
     await change(shop, customers, ("update", name), ("scale", f"{name}=3"), ("update", name), ("scale", f"{name}=1"))
-    assert not [each for each in system.pids() if each.endswith(("-2", "-3"))]
+    assert not [each for each in system.pids() if each.startswith((f"{name}-2", f"{name}-3"))]
 
 
 def test_a_bare_sidecar_is_not_updated(system: System) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from stack.home import CHECKOUT
 from tests.support import sample_app
+from tests.support.orphans import GUARD
 from tests.support.system import System, wait_for
 
 SAMPLE = """
@@ -63,8 +64,9 @@ def processes_of(system: System) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         try:
-            open_in_home = any(str(system.root) in part for part in process.cmdline())
-            told = process.environ().get("SIDECART_HOME") == str(system.root)
+            words = process.cmdline()
+            open_in_home = any(str(system.root) in word for word in words) and GUARD not in words
+            told = process.environ().get("SIDECART_HOME") == str(system.root) and GUARD not in words
         except psutil.Error:
             continue
         if (open_in_home or told) and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:

@@ -5,11 +5,14 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
+from uuid import UUID
 
 import aiohttp
 
+from apps.contracts.users import UserErased
 from tests.support.documents import SERVICES, read
 from tests.support.system import System
 
@@ -25,6 +28,9 @@ MAIL = {
     "priority": "3",
 }
 TEXT = {"toNumber": "+4915112345678", "X-To-Number": "+4915112345678", "X-To": "hop", "X-Title": "A hop"}
+
+# True, and to be taken by whoever hears it: what nobody can read would be among the dead letters.
+NOBODY = UserErased(user_id=UUID(int=0), sequence=1, erased_at=datetime(2026, 1, 1, tzinfo=UTC)).model_dump(mode="json")
 
 
 def seconds(text: str) -> float:
@@ -131,7 +137,7 @@ HOPS: Final = (
     sending("sms", TEXT, gives_up_s=10.0),
     sending("push", TEXT, gives_up_s=10.0),
     # nobody hears either of these topics
-    Hop("pubsub", "users", "POST", "publish/pubsub/user-erased", {}, gives_up_s=REDIS_S),
+    Hop("pubsub", "users", "POST", "publish/pubsub/user-erased", NOBODY, gives_up_s=REDIS_S),
     Hop(
         "notification-queue",
         "notifications",

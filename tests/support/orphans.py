@@ -5,6 +5,9 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+GUARD = "guard-of-the-test-run"
+"""What its command line calls it."""
+
 
 @contextmanager
 def seen_to(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Generator[None]:
@@ -12,7 +15,7 @@ def seen_to(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Genera
     # The guard reads from a pipe that nobody writes to, and that ends with us. In a session of its own it survives what
     # is sent to our group.
     guard = subprocess.Popen(
-        ["/bin/sh", "-c", 'cat > /dev/null; exec "$@"', "guard", *command],
+        ["/bin/sh", "-c", 'env -i cat > /dev/null; exec "$@"', GUARD, *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

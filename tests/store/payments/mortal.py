@@ -25,6 +25,8 @@ from tests.support.mortality import Steps, live_each
 _KEPT: Final = ("taken", "given", "held", "waiting", "sums", "released")
 CONNECTIONS: Final = 3
 POOL: Final = 4
+SOON_S: Final = 0.01
+"""After how long whoever heard nothing asks again."""
 T = TypeVar("T")
 
 
@@ -72,7 +74,6 @@ class Record(Till):
 
 def open_mortal(url: str, record: str) -> Desk:
     """Open a desk whose processor keeps its record in a file."""
-    steps._FIRST_PAUSE_S = 0.01  # type: ignore[misc]  # who asks again does so soon
     return Desk(Database(engine_for(url, POOL), make_vault()), Record(file=Path(record)))
 
 
@@ -145,6 +146,7 @@ def main(url: str, record: str) -> None:
     """Live each life that a line of the input tells of."""
     desk = open_mortal(url, record)
     asyncio.run(warm_up(desk))
+    steps._FIRST_PAUSE_S = SOON_S  # type: ignore[misc]
     live_each(lambda life: live(desk, life))
 
 

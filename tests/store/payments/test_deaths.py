@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from apps.payments import books, ledger, terms
+from apps.payments import books, ledger, steps, terms
 from apps.payments.payment import Payment
 from tests.store.payments.desk import Desk
-from tests.store.payments.mortal import do, open_mortal, work
+from tests.store.payments.mortal import SOON_S, do, open_mortal, work
 from tests.store.payments.scenes import FEW, SCENES, Act, Scene, Stage, new_stage
 from tests.support.asgi import APP_TOKEN
 from tests.support.mortality import VISIBLE, Lives
@@ -45,8 +45,9 @@ def lives(url: str, record: Path) -> Iterator[Lives]:
 
 
 @pytest.fixture
-async def desk(lives: Lives, url: str, record: Path) -> AsyncIterator[Desk]:
+async def desk(lives: Lives, url: str, record: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     assert lives
+    monkeypatch.setattr(steps, "_FIRST_PAUSE_S", SOON_S)
     opened = open_mortal(url, str(record))
     yield opened
     terms.use(None)
