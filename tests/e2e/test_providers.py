@@ -52,6 +52,13 @@ def call(channel: Channel, address: str) -> tuple[object, dict[str, str]]:
     return made.data, made.metadata
 
 
+def refusal(dapr: Lone, name: str, channel: Channel, address: str) -> Failure:
+    """Have a component refuse a message, and return what the service makes of that."""
+    answer, said = dapr.bind(name, *call(channel, address))
+    assert answer == 500
+    return failure_of(said)
+
+
 @pytest.fixture(scope="module")
 def world() -> World:
     return World()
@@ -95,9 +102,7 @@ def test_sendgrid_is_asked_for_the_mail_as_it_is(dapr: Lone, world: World) -> No
 )
 def test_what_sendgrid_refuses_is_told_apart(dapr: Lone, world: World, status: int, failure: Failure) -> None:
     world.answer(status, b'{"errors": [{"message": "why"}]}')
-    answer, said = dapr.bind("sendgrid", *call(Channel.EMAIL, "ann@example.org"))
-    assert answer == 500
-    assert failure_of(said) is failure
+    assert refusal(dapr, "sendgrid", Channel.EMAIL, "ann@example.org") is failure
 
 
 def test_postmark_is_asked_for_the_mail_as_it_is(dapr: Lone, world: World) -> None:
@@ -125,9 +130,7 @@ def test_what_postmark_refuses_is_told_apart(
     dapr: Lone, world: World, status: int, told: str, failure: Failure
 ) -> None:
     world.answer(status, f'{{"ErrorCode": 406, "Message": "{told}"}}'.encode())
-    answer, said = dapr.bind("postmark", *call(Channel.EMAIL, "ann@example.org"))
-    assert answer == 500
-    assert failure_of(said) is failure
+    assert refusal(dapr, "postmark", Channel.EMAIL, "ann@example.org") is failure
 
 
 def test_twilio_is_asked_for_the_text_as_it_is(dapr: Lone, world: World) -> None:
@@ -146,9 +149,7 @@ def test_twilio_is_asked_for_the_text_as_it_is(dapr: Lone, world: World) -> None
 )
 def test_what_twilio_refuses_is_told_apart(dapr: Lone, world: World, status: int, failure: Failure) -> None:
     world.answer(status, b'{"code": 21211}')
-    answer, said = dapr.bind("twilio", *call(Channel.SMS, "12"))
-    assert answer == 500
-    assert failure_of(said) is failure
+    assert refusal(dapr, "twilio", Channel.SMS, "12") is failure
 
 
 def aws(code: str) -> bytes:
@@ -183,9 +184,7 @@ def test_what_amazon_refuses_is_told_apart(
     *, dapr: Lone, world: World, name: str, channel: Channel, status: int, code: str, failure: Failure
 ) -> None:
     world.answer(status, aws("InvalidParameter" if (name, code) == ("sns", "MessageRejected") else code))
-    answer, said = dapr.bind(name, *call(channel, "+4930123456" if name == "sns" else "ann@example.org"))
-    assert answer == 500
-    assert failure_of(said) is failure
+    assert refusal(dapr, name, channel, "+4930123456" if name == "sns" else "ann@example.org") is failure
 
 
 @pytest.mark.parametrize(("name", "channel"), [("ses", Channel.EMAIL), ("sns", Channel.SMS)])
@@ -228,6 +227,4 @@ def test_apple_is_asked_for_the_push_as_it_is(dapr: Lone, world: World) -> None:
 )
 def test_what_apple_refuses_is_told_apart(dapr: Lone, world: World, status: int, reason: str, failure: Failure) -> None:
     world.answer(status, f'{{"reason": "{reason}"}}'.encode())
-    answer, said = dapr.bind("apns", *call(Channel.PUSH, "ab" * 32))
-    assert answer == 500
-    assert failure_of(said) is failure
+    assert refusal(dapr, "apns", Channel.PUSH, "ab" * 32) is failure

@@ -31,9 +31,8 @@ def ses(mail: Channel) -> list[Route]:
     """Return `SendEmail`."""
 
     async def send(request: Request) -> Response:
-        body = await request.body()
-        form = _form(body)
-        if not _signed(request, body, "ses"):
+        form = await _signed_form(request, "ses")
+        if form is None:
             return _error("ses", "SignatureDoesNotMatch", 403)
         to, cc, bcc = (_members(form, f"Destination.{kind}Addresses.member") for kind in ("To", "Cc", "Bcc"))
         if form.get("Action") != "SendEmail" or not to or "Source" not in form:
@@ -58,9 +57,8 @@ def sns(texts: Channel) -> list[Route]:
     """Return `Publish` to a telephone number."""
 
     async def publish(request: Request) -> Response:
-        body = await request.body()
-        form = _form(body)
-        if not _signed(request, body, "sns"):
+        form = await _signed_form(request, "sns")
+        if form is None:
             return _error("sns", "SignatureDoesNotMatch", 403)
         said, number = form.get("Message"), form.get("PhoneNumber", "")
         if form.get("Action") != "Publish" or not _NUMBER.fullmatch(number) or not said:
@@ -73,7 +71,11 @@ def sns(texts: Channel) -> list[Route]:
     return [Route("/", publish, methods=["POST"])]
 
 
-def _form(body: bytes) -> dict[str, str]:
+async def _signed_form(request: Request, service: str) -> dict[str, str] | None:
+    """Return what the request says; None where it does not bear our signature."""
+    body = await request.body()
+    if not _signed(request, body, service):
+        return None
     return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 
