@@ -10,19 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlencode
 
-from stack import plan, providers, secrets_file, status, supervisor, tokens, topology
+from stack import plan, secrets_file, status, supervisor, tokens, topology
 from stack.home import CHECKOUT, Home
 from stack.logs import tail
 from stack.ports import is_free
 from tests.support.orphans import seen_to
+from tests.support.outside import Outside
 
 # With the highest fixed port these stay below 32768, from where the kernel hands out ports of its own.
 OFFSETS = range(10000, 16001, 37)
@@ -33,19 +32,16 @@ STOP_DEADLINE_S = 30
 TAIL_LINES = 8
 ATTEMPTS = 3
 
-STAND_INS = {"mailbox": 8025, "sms": 8026, "push": 8027, "card-processor": 8030, "card-processor-2": 8031}
-
 T = TypeVar("T")
 
 
-class System:
+class System(Outside):
     """`with System() as system:`; *file* is another topology than the checkout's."""
 
     def __init__(self, file: Path = topology.DEFAULT_FILE, *, env: dict[str, str] | None = None) -> None:
         self.file = file
+        super().__init__()
         self._extra_env = env or {}
-        self.records: dict[str, str] = {}
-        """Stand-ins whose messages providers take instead, with the place of their channel in the providers' record."""
         self._cleanup = ExitStack()
         self.root = Path()
         self.offset = 0
@@ -161,39 +157,6 @@ class System:
         """An access token for *role*."""
         options = (["--user", user] if user else []) + (["--ttl", str(ttl_s)] if ttl_s else [])
         return self.sidecart("token", "--role", role, *options).stdout.strip()
-
-    def mailbox(self, to: str | None = None) -> list[dict[str, Any]]:
-        """The mails that arrived, oldest first; those to one address when given."""
-        query = urlencode({"to": to} if to else {})
-        items: list[dict[str, Any]] = self.stand_in("mailbox", f"/messages?{query}")["items"]
-        return items
-
-    def processor(self, path: str) -> Any:
-        """The card processor's own record, under Stripe's paths."""
-        headers = {"Authorization": f"Bearer {self.secret('card-processor-key')}"}
-        return self.stand_in("card-processor", path, headers=headers)
-
-    def second_processor(self, path: str) -> Any:
-        """The second processor's own record, under Checkout.com's paths."""
-        headers = {"Authorization": f"Bearer {self.secret('card-processor-2-key')}"}
-        return self.stand_in("card-processor-2", path, headers=headers)
-
-    def stand_in(
-        self, name: str, path: str, method: str = "GET", body: object = None, headers: dict[str, str] | None = None
-    ) -> Any:
-        """Call a stand-in's HTTP side, e.g. `stand_in("mailbox", "/faults", "PUT", {"status": 503})`."""
-        port = providers.PORT if name in self.records else STAND_INS[name]
-        path = self.records.get(name, "") + path
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port(port)}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"content-type": "application/json", **(headers or {})},
-        )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
 
     def secret(self, key: str) -> str:
         """One value of secrets.json."""

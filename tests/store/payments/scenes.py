@@ -10,8 +10,8 @@ from apps.contracts.orders import OrderPlaced
 from apps.contracts.users import UserErased
 from apps.payments.payment import Payment
 from tests.store.payments.desk import Desk
+from tests.store.payments.heard import AMOUNT, AT, cancelled, changed, goods_returned, placed, shipped
 from tests.store.payments.mortal import behave, work
-from tests.store.payments.till import AMOUNT, AT, cancelled, changed, goods_returned, placed, shipped
 
 PART: Final = 300_000_017
 Act = dict[str, Any]

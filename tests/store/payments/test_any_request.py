@@ -14,7 +14,8 @@ from schemathesis.core import NotSet
 from apps.chassis.database import Database, engine_for
 from apps.payments.payment import Payment
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import Till, make_vault, placed
+from tests.store.payments.heard import placed
+from tests.store.payments.till import Till, make_vault
 from tests.support.any_request import invented, json_of, operations
 from tests.support.asgi import APP_TOKEN, Reply, call
 

@@ -15,7 +15,8 @@ from apps.payments import books, decisions, ledger, records, store
 from apps.payments.domain import Trigger
 from apps.payments.payment import AttemptStatus, Payment
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import make_vault, placed
+from tests.store.payments.heard import placed
+from tests.store.payments.till import make_vault
 
 FULL: Final = int(os.environ.get("SIDECART_AUDITED_PAYMENTS", "500000"))
 """Each is two entries."""

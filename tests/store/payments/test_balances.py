@@ -11,7 +11,7 @@ from apps.chassis.hot import Hot
 from apps.payments import balances, books, reconciling, rewrapping, store
 from apps.payments.ledger import Entry, Kind, Transaction
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import placed
+from tests.store.payments.heard import placed
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

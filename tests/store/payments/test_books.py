@@ -13,7 +13,7 @@ from apps.payments import books, decisions, reconciliation, reconciling, store
 from apps.payments.domain import RefundState
 from apps.payments.payment import Payment
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import AMOUNT, cancelled, placed
+from tests.store.payments.heard import AMOUNT, cancelled, placed
 from tests.support.postgres import Cluster
 
 

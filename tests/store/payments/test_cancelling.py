@@ -4,7 +4,8 @@ import pytest
 
 from apps.payments.domain import RefundState, State
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import AMOUNT, cancelled, make_worker, placed
+from tests.store.payments.heard import AMOUNT, cancelled, placed
+from tests.store.payments.till import make_worker
 from tests.support.asgi import call
 
 

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import cancelled, placed
+from tests.store.payments.heard import cancelled, placed
 from tests.support.asgi import call
 
 CARD = "4242 4242 4242 4242"

@@ -8,7 +8,8 @@ from apps.payments import terms
 from apps.payments.domain import State
 from apps.payments.terms import Terms
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import AMOUNT, Till, make_worker, placed
+from tests.store.payments.heard import AMOUNT, placed
+from tests.store.payments.till import Till, make_worker
 
 
 async def test_an_order_is_charged_once_and_told(desk: Desk) -> None:

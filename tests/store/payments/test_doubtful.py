@@ -11,7 +11,8 @@ from apps.payments import steps, working
 from apps.payments.domain import State
 from apps.payments.worker import Worker
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import AMOUNT, cancelled, make_worker, placed
+from tests.store.payments.heard import AMOUNT, cancelled, placed
+from tests.store.payments.till import make_worker
 from tests.support.asgi import call
 
 

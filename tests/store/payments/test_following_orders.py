@@ -9,7 +9,7 @@ from apps.payments import terms
 from apps.payments.domain import State
 from apps.payments.terms import Terms
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import AMOUNT, cancelled, changed, expired, goods_returned, placed, shipped
+from tests.store.payments.heard import AMOUNT, cancelled, changed, expired, goods_returned, placed, shipped
 
 
 def taken(desk: Desk) -> int:

@@ -5,7 +5,7 @@ from apps.contracts.users import UserErased
 from apps.payments import books, decisions, intake, jobs, store
 from apps.payments.provider import Notice
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import AT, goods_returned, placed
+from tests.store.payments.heard import AT, goods_returned, placed
 
 
 async def erase(desk: Desk, order: OrderPlaced) -> None:

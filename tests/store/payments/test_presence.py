@@ -3,7 +3,8 @@ from uuid import uuid4
 from apps.payments.domain import State
 from apps.payments.presence import Presence
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import Till, make_worker, placed
+from tests.store.payments.heard import placed
+from tests.store.payments.till import Till, make_worker
 
 
 async def test_what_a_dead_worker_held_is_taken_over_at_once(desk: Desk) -> None:

@@ -4,7 +4,8 @@ from psycopg import OperationalError
 from apps.payments import store
 from apps.payments.domain import State
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import make_worker, placed
+from tests.store.payments.heard import placed
+from tests.store.payments.till import make_worker
 
 
 async def test_what_could_not_be_recorded_is_recorded_and_told_the_next_time(

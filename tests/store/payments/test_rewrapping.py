@@ -11,7 +11,8 @@ from apps.payments import books, reconciling, rewrapping, store
 from apps.payments.provider import Notice
 from apps.payments.sealing import SealBrokenError, keks_from
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import AMOUNT, KEY, placed
+from tests.store.payments.heard import AMOUNT, placed
+from tests.store.payments.till import KEY
 
 OTHER = KEY[::-1].lstrip("=") + "="
 

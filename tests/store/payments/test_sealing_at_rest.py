@@ -13,7 +13,7 @@ from apps.payments.provider import Notice
 from apps.payments.sealing import SealBrokenError
 from stack import postgres
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import AMOUNT, cancelled, placed
+from tests.store.payments.heard import AMOUNT, cancelled, placed
 
 
 def dump(url: str) -> bytes:

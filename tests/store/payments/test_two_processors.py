@@ -7,7 +7,8 @@ from apps.payments.domain import State
 from apps.payments.terms import Terms
 from apps.payments.worker import Worker
 from tests.store.payments.desk import Desk
-from tests.store.payments.till import Till, cancelled, make_worker, placed
+from tests.store.payments.heard import cancelled, placed
+from tests.store.payments.till import Till, make_worker
 
 
 @pytest.fixture

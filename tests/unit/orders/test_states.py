@@ -210,14 +210,12 @@ def test_a_fact_is_settled_on_every_axis_or_is_no_news(fact: Trigger) -> None:
 
 @pytest.mark.parametrize("fact", sorted(FACTS))
 def test_the_same_fact_again_changes_no_order(fact: Trigger) -> None:
-    for standing in EVERY_STANDING:
-        after = domain.settle(standing, fact) or standing
+    for after in (domain.settle(standing, fact) or standing for standing in EVERY_STANDING):
         assert (domain.settle(after, fact) or after) == after
 
 
 def test_nothing_leads_out_of_what_is_final() -> None:
-    leaving = {before for (before, _), after in ORDER_TRANSITIONS.items() if after is not before}
-    assert not leaving & FINAL
+    assert not {before for (before, _), after in ORDER_TRANSITIONS.items() if after is not before} & FINAL
     for status in FINAL:
         assert domain.allowed(Standing(status, NEW.payment, NEW.fulfilment)) == []
 
