@@ -62,7 +62,7 @@ bench: .venv/.synced ## Measure this machine's limits and the system against the
 	@$(RUN)/python -m tests.bench
 
 soak: .venv/.synced ## Run the tests at their full sizes; takes hours
-	@$(RUN)/pytest -m soak tests
+	@$(RUN)/pytest -m soak --hypothesis-profile exploring tests
 
 schemas: .venv/.synced ## Write the events' schemas, docs/schemas, anew, to be reviewed
 	@$(RUN)/python -m tests.contract.test_events

@@ -4,8 +4,14 @@ from types import FrameType
 
 import psutil
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+
+# The same cases each time, so that no change fails by another's luck, and however long one takes; `make soak` explores.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile("steady")
 
 
 class ByFile(LoadFileScheduling):
