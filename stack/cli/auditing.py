@@ -1,7 +1,5 @@
 import json
-import re
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,13 +8,11 @@ from rich.text import Text
 
 from stack import auditing
 from stack.cli import token
-from stack.cli.data import moment
+from stack.cli.times import duration, moment
 from stack.cli.watching import require_running
-from stack.errors import StackError
 from stack.home import current_home
 from stack.verdicts import Verdict
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 _SHOWN = 20
 
 
@@ -32,7 +28,7 @@ def audit(
     """Hold orders, payments, books and stock against each other; exit with 1 where anything does not fit."""
     home = current_home()
     require_running(home)
-    wish = auditing.Wish(moment(since), _duration(settle), order, reconcile)
+    wish = auditing.Wish(moment("--since", since), duration("--settle", settle), order, reconcile)
     look = auditing.Audit(home, wish, lambda role: token.mint(home, role))
     found = look.run()
     if as_json:
@@ -63,10 +59,3 @@ def _show(found: list[Verdict], moving: int) -> None:
             console.print(f"          what to do: {verdict.remedy}")
     if moving:
         console.print(f"{moving:,} orders changed a moment ago and were not judged: --settle says how long that is")
-
-
-def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d+)([smh])", text)
-    if match is None:
-        raise StackError(f"--settle {text!r} is not understood: write 0s, 5m or 1h")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])

@@ -1,5 +1,3 @@
-import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +7,12 @@ from stack import backup as backing
 from stack import copying, records, stores
 from stack import replay as replaying
 from stack import swap as swapping
+from stack.cli.times import moment
 from stack.cli.watching import require_running
 from stack.errors import StackError
 from stack.home import Home, current_home
 from stack.progress import Progress
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 Role = Annotated[str, typer.Option(help="The component whose documents move.")]
 state = typer.Typer(help="Move a role's documents to another state store while they are written.", no_args_is_help=True)
 
@@ -30,7 +28,7 @@ def replay(
     home = _running()
     if resume == bool(since):
         raise StackError("give either --since or --resume")
-    plan = replaying.resume(home) if resume else replaying.begin(home, moment(since), service, topic)
+    plan = replaying.resume(home) if resume else replaying.begin(home, moment("--since", since), service, topic)
     plan = plan.model_copy(update={"rate": rate}) if rate else plan
     told = replaying.run(home, plan, Progress())
     for name, count in sorted(told.items()):
@@ -85,17 +83,6 @@ def finish(role: Role = "order-details") -> None:
     home, progress = _running(), Progress()
     copying.finish(home, role, progress)
     swapping.stop_unused(home, progress)
-
-
-def moment(text: str) -> datetime:
-    """Read how long ago or when; a time without a zone is UTC."""
-    if match := re.fullmatch(r"(\d+)([smhd])", text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise StackError(f"--since {text!r} is not understood: write 30m, 24h or 2026-11-27T14:00Z") from error
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _running() -> Home:
