@@ -57,3 +57,8 @@ def _cached_uv() -> str | None:
 def command(packages: Path, code: str) -> tuple[list[str], dict[str, str]]:
     """Return argv and environment that run *code* with *packages* alone: without site there are none of ours."""
     return [sys.executable, "-S", "-c", code], inherited() | {"PYTHONPATH": str(packages)}
+
+
+def script(packages: Path, file: Path) -> tuple[list[str], dict[str, str]]:
+    """Likewise for a file of ours, whose neighbours it does not see."""
+    return [sys.executable, "-S", "-P", str(file)], inherited() | {"PYTHONPATH": str(packages)}
