@@ -1,6 +1,7 @@
 """The documents of a role from one of its stores to the other: page by page, and taken up where it stopped."""
 
 import time
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -11,9 +12,13 @@ from stack.home import Home
 from stack.progress import Progress
 
 PAGE = 100
+# A store that takes documents one by one may need longer for a page than a call may take: then it is asked for less.
+LEAST = 5
+SMALLER_AFTER_S = 10.0
 RATE = 2_000
 SAY_EVERY_S = 2.0
 SHOWN = 5
+PATH = "/internal/operator/documents/copy"
 # Longer than any request lives: what was written to the old store at the swap is named by a row by then.
 UNDER_WAY_S = 60.0
 
@@ -25,6 +30,8 @@ class Copy(BaseModel):
     source: str
     target: str
     after: str = ""
+    until: str = ""
+    """Where the pass ends, by the service's word at its beginning; what is written later needs no copy, or the next."""
     checked: int = 0
     copied: int = 0
     lost: list[str] = []
@@ -85,12 +92,14 @@ def _pass(home: Home, copy: Copy, progress: Progress, rate: int) -> Copy:
     (app_id, *_) = scopes(stores.current(home, copy.role).read_text())
     began = said = time.monotonic()
     already = copy.checked
+    limit = PAGE
     while True:
-        body = copy.model_dump(include={"role", "source", "target", "after"}) | {"limit": PAGE}
-        page = operating.ask_any(home, app_id, "/internal/operator/documents/copy", body)
+        body = copy.model_dump(include={"role", "source", "target", "after", "until"}) | {"limit": limit}
+        page = _ask(home, app_id, body)
         copy.checked += page["checked"]
         copy.copied += page["copied"]
         copy.lost += page["lost"]
+        copy.until, limit = page["until"], body["limit"]
         if page["next"] is None:
             return copy
         copy.after = page["next"]
@@ -100,6 +109,16 @@ def _pass(home: Home, copy: Copy, progress: Progress, rate: int) -> Copy:
             progress.say(_figures(copy))
         # live traffic shares both stores
         time.sleep(max(0.0, began + (copy.checked - already) / rate - time.monotonic()))
+
+
+def _ask(home: Home, app_id: str, body: dict[str, Any]) -> Any:
+    """Have one page copied, a smaller one where the stores do not manage it in time."""
+    while body["limit"] > LEAST:
+        try:
+            return operating.ask_any(home, app_id, PATH, body, patience_s=SMALLER_AFTER_S)
+        except operating.BusyError:
+            body["limit"] = max(LEAST, body["limit"] // 4)
+    return operating.ask_any(home, app_id, PATH, body)
 
 
 def _figures(copy: Copy) -> str:

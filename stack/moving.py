@@ -19,6 +19,7 @@ ROLES: Final = frozenset({"order-details"})
 
 def move(home: Home, role: str, variant: Variant, progress: Progress) -> None:
     """Copy, swap, copy the rest; the store before stays readable until `sidecart state finish`, or the next move."""
+    _complete_former(home, role, progress)
     _finish_former(home, role, progress)
     if stores.introduce(home, role, variant.path):
         copying.forget(home)
@@ -49,6 +50,13 @@ def refuse_in_place(home: Home, file: Path, text: str) -> None:
     here, there = yaml.safe_load(path.read_text())["spec"]["type"], document["spec"]["type"]
     if here != there:
         raise StackError(f"{file}: the documents of {role} lie in {here}: `sidecart state copy --to {file}` moves them")
+
+
+def _complete_former(home: Home, role: str, progress: Progress) -> None:
+    if holder(home, f"{role}-previous") and holder(home, f"{role}-next"):
+        progress.say(f"the swap of {role} that was interrupted is completed first")
+        stores.swap(home, role)
+        copying.forget(home)
 
 
 def _finish_former(home: Home, role: str, progress: Progress) -> None:

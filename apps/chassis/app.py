@@ -24,7 +24,7 @@ from apps.chassis import (
     tokens,
 )
 from apps.chassis.codec import Codec, PlainCodec
-from apps.chassis.copying import ListKeys
+from apps.chassis.copying import Keys
 from apps.chassis.database import Database, engine_for
 from apps.chassis.dead_letters import DeadLetterNotFoundError
 from apps.chassis.documents import Documents
@@ -91,7 +91,7 @@ class Service:
     """Loops that run until the process stops."""
     gauges: Sequence[metrics.Gauge] = ()
     """What its database knows of how the business goes; see `metrics`."""
-    document_keys: Mapping[str, ListKeys] = field(default_factory=dict[str, ListKeys])
+    document_keys: Mapping[str, Keys] = field(default_factory=dict[str, Keys])
     """By role, how the keys of the documents kept there are listed: what moves them asks the database."""
     key_source: Callable[[Chassis], KeySource] | None = None
     """Where verification keys come from; by default users is asked, by app-id."""

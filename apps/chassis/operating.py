@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from apps.chassis import replay
 from apps.chassis.auth import internal
-from apps.chassis.copying import CopiedPage, CopyDiffersError, ListKeys, copy_page
+from apps.chassis.copying import CopiedPage, CopyDiffersError, Keys, copy_page
 from apps.chassis.documents import Documents
 from apps.chassis.lag import lag
 from apps.chassis.problems import ProblemError
@@ -23,6 +23,7 @@ class Copy(BaseModel):
     source: Component
     target: Component
     after: str = ""
+    until: str = ""
     limit: int = Field(default=100, ge=1, le=500)
 
 
@@ -39,8 +40,8 @@ class Hold(BaseModel):
     seconds: float = Field(gt=0, le=20)
 
 
-def router(document_keys: Mapping[str, ListKeys]) -> APIRouter:
-    """Return the routes; *document_keys* lists the keys of each role that the service keeps documents in."""
+def router(document_keys: Mapping[str, Keys]) -> APIRouter:
+    """Return the routes; *document_keys* are those of each role that the service keeps documents in."""
     routes = APIRouter(prefix="/internal/operator", dependencies=[internal()], include_in_schema=False)
 
     @routes.post("/replay")
@@ -68,6 +69,7 @@ def router(document_keys: Mapping[str, ListKeys]) -> APIRouter:
                 source=page.source,
                 target=page.target,
                 after=page.after,
+                until=page.until,
                 limit=page.limit,
             )
         except CopyDiffersError as error:

@@ -19,6 +19,8 @@ from apps.chassis.http_calls import complaint, trace_configs
 from apps.chassis.outbox import Envelope
 from apps.chassis.settings import ServiceSettings
 
+# Where a store has no reads of many keys the sidecar makes one for each, and one after the other unless it is told.
+_READS_AT_ONCE = 10
 # A backstop: the timeouts that an operator sets are YAML, and all shorter than this.
 _INVOKE_TIMEOUT = aiohttp.ClientTimeout(total=60)
 _JSON = {"Content-Type": "application/json"}
@@ -200,7 +202,7 @@ class Sidecar:
     async def get_documents(self, store: str, keys: Sequence[str]) -> dict[str, Document]:
         """Read many documents in one call; those that do not exist are absent."""
         try:
-            response = await self._dapr.get_bulk_state(store, list(keys))
+            response = await self._dapr.get_bulk_state(store, list(keys), parallelism=_READS_AT_ONCE)
         except grpc.RpcError as error:
             raise _store_error(f"reading from {store} failed", error) from error
         broken = [item.error for item in response.items if item.error]

@@ -15,5 +15,5 @@ SERVICE = Service(
     prepare=running.begin,
     background=[running.watch_replica, running.watch_orders],
     gauges=GAUGES,
-    document_keys={details.STORE: details.keys_after},
+    document_keys={details.STORE: details.KEYS},
 )

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from apps.chassis.copying import Keys
 from apps.chassis.documents import Documents
 from apps.orders import store
 from apps.orders.schemas import Address, PlaceOrder
@@ -73,7 +74,20 @@ async def get(documents: Documents, references: Iterable[Reference]) -> Sequence
     return [Details.model_validate_json(found[key].value) for key in keys]
 
 
-async def keys_after(tx: AsyncSession, key: str, limit: int) -> list[str]:
-    """Return the keys that orders name, in their order, those after *key*; the empty text stands before all."""
-    order_id = UUID(key.partition(".")[0]) if key else UUID(int=0)
-    return [Reference(*row).key for row in await store.list_documents(tx, order_id, limit)]
+async def keys_between(tx: AsyncSession, after: str, until: str, limit: int) -> list[str]:
+    """Return the keys that orders name, in their order; the empty text stands before all."""
+    rows = await store.list_documents(tx, _order_of(after) if after else UUID(int=0), _order_of(until), limit)
+    return [Reference(*row).key for row in rows]
+
+
+async def last_key(tx: AsyncSession) -> str | None:
+    """Return the key of the newest order."""
+    row = await store.last_document(tx)
+    return Reference(*row).key if row else None
+
+
+def _order_of(key: str) -> UUID:
+    return UUID(key.partition(".")[0])
+
+
+KEYS: Final = Keys(keys_between, last_key)

@@ -98,10 +98,17 @@ async def lines_of(tx: AsyncSession, keys: Sequence[Key]) -> dict[UUID, list[Lin
     return lines
 
 
-async def list_documents(tx: AsyncSession, after: UUID, limit: int) -> Sequence[tuple[UUID, int]]:
-    """Return the orders after *after* by id, each with the revision of its document."""
-    query = select(Order.id, Order.document_revision).where(Order.id > after).order_by(Order.id).limit(limit)
-    return [(row.id, row.document_revision) for row in await tx.execute(query)]
+async def list_documents(tx: AsyncSession, after: UUID, until: UUID, limit: int) -> Sequence[tuple[UUID, int]]:
+    """Return the orders after *after* by id, and no later than *until*, each with the revision of its document."""
+    named = select(Order.id, Order.document_revision).where(Order.id > after, Order.id <= until)
+    return [(row.id, row.document_revision) for row in await tx.execute(named.order_by(Order.id).limit(limit))]
+
+
+async def last_document(tx: AsyncSession) -> tuple[UUID, int] | None:
+    """Return the order whose id comes last, with the revision of its document."""
+    newest = select(Order.id, Order.document_revision).order_by(Order.id.desc()).limit(1)
+    row = (await tx.execute(newest)).one_or_none()
+    return (row.id, row.document_revision) if row else None
 
 
 async def restock(tx: AsyncSession, quantities: Mapping[str, int]) -> None:

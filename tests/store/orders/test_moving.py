@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
+from apps.chassis import copying
 from tests.store.orders.shop import ANNA, Shop
 from tests.support.asgi import Reply, call
 
@@ -37,6 +38,39 @@ async def test_what_was_copied_is_left_alone_and_the_rest_follows(shop: Shop) ->
     page = (await copy(shop)).json()
     assert (page["checked"], page["copied"], page["next"]) == (2, 1, None)
     assert copied == shop.papers.kept
+
+
+async def test_a_pass_ends_with_what_was_there_at_its_beginning_however_much_is_written(shop: Shop) -> None:
+    copied = shop.papers.others["order-details-next"] = {}
+    first = [await shop.placed(tea=1) for _ in range(3)]
+    page = (await copy(shop, limit=2)).json()
+    for _ in range(4):
+        await shop.placed(tea=1)
+    rest = (await copy(shop, limit=2, after=page["next"], until=page["until"])).json()
+    assert (rest["checked"], rest["next"], rest["until"]) == (1, None, page["until"])
+    assert copied.keys() == {f"{view['id']}.1" for view in first}
+
+
+async def test_where_there_is_no_order_nothing_is_copied(shop: Shop) -> None:
+    shop.papers.others["order-details-next"] = {}
+    assert (await copy(shop)).json() == {"checked": 0, "copied": 0, "lost": [], "next": None, "until": ""}
+
+
+async def test_a_store_that_reads_behind_what_it_has_written_is_asked_again(shop: Shop) -> None:
+    await shop.placed(tea=1)
+    shop.papers.others["order-details-next"] = {}
+    shop.papers.behind = 2
+    assert (await copy(shop)).json()["copied"] == 1
+
+
+async def test_a_store_that_forgets_what_it_was_given_stops_the_copy(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "READ_BACK_PAUSE_S", 0.0)
+    await shop.placed(tea=1)
+    shop.papers.others["order-details-next"] = {}
+    shop.papers.behind = copying.READ_BACK_TRIES + 1
+    assert (await copy(shop)).json()["type"] == "/problems/copy-differs"
 
 
 async def test_a_document_in_neither_store_is_named(shop: Shop) -> None:

@@ -1,0 +1,84 @@
+"""A copy ends where documents were at its beginning, and goes on where stores manage less than a page."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack import component_files, copying, moving, operating, stores
+from stack.home import CHECKOUT, Home
+from stack.progress import Progress
+
+STORE = (CHECKOUT / "components/embedded/order-details.yaml").read_text()
+TAKES = 30
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    found = Home(tmp_path, 0)
+    for folder in (found.run, found.resources):
+        folder.mkdir(parents=True)
+    for name in ("order-details", "order-details-next"):
+        (found.resources / f"{name}.yaml").write_text(component_files.named(STORE, name))
+    return found
+
+
+class Service:
+    """Answers for orders with *pages* pages, and manages so many documents at once."""
+
+    def __init__(self, pages: int, takes: int = copying.PAGE) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self._pages, self._takes = pages, takes
+
+    def ask(self, _home: Home, _app_id: str, _path: str, body: dict[str, Any], **_: float) -> Any:
+        self.asked.append(dict(body))
+        if body["limit"] > self._takes:
+            raise operating.BusyError("not within its time")
+        self._pages -= 1
+        return {
+            "checked": body["limit"],
+            "copied": body["limit"],
+            "lost": [],
+            "next": f"{self._pages}.1" if self._pages else None,
+            "until": body["until"] or "z.1",
+        }
+
+
+def test_every_page_knows_where_the_pass_ends_since_its_first(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(pages=3)
+    monkeypatch.setattr(operating, "ask_any", service.ask)
+    done = copying.run(home, "order-details", Progress(), rate=1_000_000)
+    assert [(body["after"], body["until"]) for body in service.asked] == [("", ""), ("2.1", "z.1"), ("1.1", "z.1")]
+    assert done.checked == 3 * copying.PAGE
+
+
+def test_a_pass_that_was_stopped_goes_on_to_the_end_that_it_had(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = copying.direction(home, "order-details").model_copy(update={"after": "a.1", "until": "b.1"})
+    (home.run / "copy.json").write_text(stopped.model_dump_json())
+    service = Service(pages=1)
+    monkeypatch.setattr(operating, "ask_any", service.ask)
+    copying.run(home, "order-details", Progress())
+    assert [(body["after"], body["until"]) for body in service.asked] == [("a.1", "b.1")]
+
+
+def test_a_page_that_is_too_much_for_a_store_comes_in_smaller_pieces(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(pages=2, takes=TAKES)
+    monkeypatch.setattr(operating, "ask_any", service.ask)
+    assert copying.run(home, "order-details", Progress(), rate=1_000_000).checked == 50
+    assert [body["limit"] for body in service.asked] == [100, 25, 25]
+
+
+def test_a_move_completes_a_swap_that_was_interrupted_first(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home.resources / "order-details-previous.yaml").write_text(component_files.named(STORE, "order-details-previous"))
+    completed: list[str] = []
+
+    def swap(_home: Home, role: str) -> None:
+        completed.append(role)
+        raise StopIteration
+
+    monkeypatch.setattr(stores, "swap", swap)
+    with pytest.raises(StopIteration):
+        moving.move(home, "order-details", None, Progress())  # type: ignore[arg-type]  # it does not come so far
+    assert completed == ["order-details"]
