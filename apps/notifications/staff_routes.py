@@ -82,7 +82,7 @@ async def list_undelivered(  # noqa: PLR0917  # FastAPI passes them by name
     _caller: Support,
     tx: Tx,
     channel: Channel | None = None,
-    template: Annotated[str | None, Query(max_length=64)] = None,
+    template: Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00]*$")] = None,
     category: Category | None = None,
     limit: Limit = 50,
     cursor: UUID | None = None,

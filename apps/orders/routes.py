@@ -49,7 +49,7 @@ def _revision(if_match: str | None) -> int | None:
 async def list_products(
     tx: Tx,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    cursor: Annotated[str, Query(max_length=64)] = "",
+    cursor: Annotated[str, Query(max_length=64, pattern=r"^[^\x00]*$")] = "",
     active: bool | None = None,
 ) -> ProductPage:
     """List the price list by sku."""

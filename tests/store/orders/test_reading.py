@@ -78,6 +78,10 @@ async def test_the_price_list_is_public_to_read_and_staffs_to_write(shop: Shop) 
     assert (await shop.call("PUT", "/products/cup", absurd, role="staff")).status == 422
 
 
+async def test_a_place_in_the_price_list_that_no_text_of_postgresql_can_be_is_refused(shop: Shop) -> None:
+    assert (await call(shop.app, "GET", "/products?cursor=a%00b")).status == 422
+
+
 @pytest.mark.parametrize(
     ("sku", "delta", "status", "left"),
     [("tea", 5, 200, 15), ("tea", -10, 200, 0), ("tea", -11, 409, 10), ("leaflet", 1, 409, None),
