@@ -71,9 +71,13 @@ async def test_true_signatures_do_not_save_wrong_claims(shop: Shop, customer: Cu
 
 
 async def test_a_token_expires_on_time_although_it_was_good_before(shop: Shop, customer: Customer) -> None:
-    token = shop.operator_token("customer", customer.id, ttl_s=2)
-    assert (await shop.call("orders", "GET", "/orders", token=token)).status == 200
-    expires = forged.parts(token)[1]["exp"]
+    for ttl_s in (2, 10, 50):  # a busy machine may need longer to look at it once
+        token = shop.operator_token("customer", customer.id, ttl_s=ttl_s)
+        expires = forged.parts(token)[1]["exp"]
+        first = await shop.call("orders", "GET", "/orders", token=token)
+        if first.status == 200 or time.time() < expires:
+            break
+    assert first.status == 200, first.text
     while time.time() < expires:
         await asyncio.sleep(expires - time.time())
     answer = await shop.call("orders", "GET", "/orders", token=token)

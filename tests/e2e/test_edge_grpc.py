@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.system import System
 
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 CALL_LOCAL = "/dapr.proto.internals.v1.ServiceInvocation/CallLocal"
 CALLER = "dapr-caller-app-id"
 

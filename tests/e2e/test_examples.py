@@ -16,7 +16,7 @@ from tests.support.shop import Customer, Shop, until
 from tests.support.system import System
 
 CLIENT: list[str | Path] = [sys.executable, EXAMPLES / "clients" / "python" / "shop.py"]
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 INTERNAL = {
     "users": ("POST", "internal/operator-tokens"),
     "orders": ("GET", "internal/orders/amount"),

@@ -75,6 +75,8 @@ async def test_preferences_are_kept_and_shape_what_is_sent(shop: Shop, sku: str)
 
 async def test_a_campaign_reaches_its_people_once_and_its_link_ends_the_next(shop: Shop) -> None:
     readers = [await shop.register() for _ in range(3)]
+    for reader in readers:
+        await shop.wait_mail(reader.email, "erify")
     first = await campaign(shop, *(reader.id for reader in readers))
     assert first["total"] == 3
     seen = await done(shop, first["id"])

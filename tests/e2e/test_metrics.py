@@ -33,7 +33,7 @@ def scraped(system: System) -> set[str]:
     found: set[str] = set()
     for fixed, path in [(port, "/internal/metrics") for port in APPS] + [(port, "/metrics") for port in SIDECARS]:
         try:
-            with opener.open(f"http://127.0.0.1:{system.port(fixed)}{path}", timeout=10) as answer:
+            with opener.open(f"http://127.0.0.1:{system.port(fixed)}{path}", timeout=60) as answer:
                 found |= set(re.findall(r"^([a-z_]+)(?:\{| )", answer.read().decode(), re.MULTILINE))
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{fixed}{path}: {error.code} {error.read().decode()}") from error

@@ -43,7 +43,7 @@ async def test_orders_placed_while_payments_is_away_are_paid_when_it_is_back(
         assert (waiting["status"], waiting["payment_status"]) == ("placed", "pending")
         assert (await shop.register()).token, "users go on as well"
     orders = [placed(answer.body, customer, cancelled=n == 0) for n, answer in enumerate(answers)]
-    await audit.hold(orders, deadline_s=60)
+    await audit.hold(orders, deadline_s=120)
 
 
 async def test_signed_in_clients_go_on_while_users_is_away(system: System, shop: Shop, customer: Customer) -> None:
@@ -71,7 +71,7 @@ async def test_mail_waits_for_its_mailbox(system: System, shop: Shop, customer: 
         order = (await shop.order(customer, sku)).body
         await shop.wait_order(customer, order["id"], status="paid")
     await asyncio.to_thread(system.wait_ready, "mailbox")
-    await audit.hold([placed(order, customer)], deadline_s=60)
+    await audit.hold([placed(order, customer)], deadline_s=120)
 
 
 def a_capture(**changes: Any) -> dict[str, Any]:
@@ -144,7 +144,7 @@ async def nothing_pending(system: System) -> bool | None:
 def pending(system: System, stream: str, group: str) -> int:
     """Ask the broker how many messages are handed out and not acknowledged."""
     with ExitStack() as stack:
-        connection = stack.enter_context(socket.create_connection(("127.0.0.1", system.port(16379)), timeout=10))
+        connection = stack.enter_context(socket.create_connection(("127.0.0.1", system.port(16379)), timeout=60))
         connection.sendall(f"AUTH {system.secret('valkey-password')}\r\nXPENDING {stream} {group}\r\n".encode())
         answers = stack.enter_context(connection.makefile("rb"))
         assert answers.readline() == b"+OK\r\n"

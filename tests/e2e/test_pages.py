@@ -97,7 +97,7 @@ async def test_the_unsubscribe_page_acts_when_its_button_is_pressed_and_not_befo
     assert min(phone.execute_script(CONTRAST)) >= 4.5
     assert not await declined()
     phone.find_element(By.TAG_NAME, "button").click()
-    WebDriverWait(phone, 10, ignored_exceptions=[WebDriverException]).until(
+    WebDriverWait(phone, 90, ignored_exceptions=[WebDriverException]).until(
         text_to_be_present_in_element((By.TAG_NAME, "h1"), "unsubscribed")
     )
     assert await declined()

@@ -116,11 +116,11 @@ async def test_parts_go_back_until_nothing_is_left(shop: Shop, customer: Custome
 def _press(url: str, outcome: str) -> str:
     """Do what a customer does in a browser: open the bank's page and press a button."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay())
-    with opener.open(url, timeout=10) as page:
+    with opener.open(url, timeout=60) as page:
         action = re.search(r'action="([^"]+)"', page.read().decode())
     assert action
     target = urllib.parse.urljoin(url, action[1].replace("&amp;", "&"))
-    with opener.open(target, f"outcome={outcome}".encode(), timeout=10) as answer:
+    with opener.open(target, f"outcome={outcome}".encode(), timeout=60) as answer:
         return str(answer.headers.get("location", answer.url))
 
 

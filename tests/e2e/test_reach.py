@@ -109,7 +109,7 @@ def listen(dapr: api_service_v1.DaprStub, topic: str, token: str) -> None:
     def requests() -> Iterator[api_v1.SubscribeTopicEventsRequestAlpha1]:
         yield api_v1.SubscribeTopicEventsRequestAlpha1(initial_request=wish)
 
-    answers = dapr.SubscribeTopicEventsAlpha1(requests(), timeout=10, metadata=[("dapr-api-token", token)])
+    answers = dapr.SubscribeTopicEventsAlpha1(requests(), timeout=60, metadata=[("dapr-api-token", token)])
     next(iter(answers))
 
 
@@ -153,4 +153,4 @@ def test_a_sidecar_answers_its_own_app_alone(service: str, system: System) -> No
         dapr = api_service_v1.DaprStub(channel)  # type: ignore[no-untyped-call]
         for token in wrong:
             with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
-                dapr.GetMetadata(api_v1.GetMetadataRequest(), timeout=10, metadata=[("dapr-api-token", token)])
+                dapr.GetMetadata(api_v1.GetMetadataRequest(), timeout=60, metadata=[("dapr-api-token", token)])

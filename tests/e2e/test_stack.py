@@ -55,7 +55,7 @@ def sample(topology: Path) -> Iterator[System]:
 
 
 def get(url: str) -> Any:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=60) as answer:
         return json.loads(answer.read())
 
 
@@ -228,7 +228,7 @@ def test_nothing_outlives_a_killed_keeper_and_up_recovers(topology: Path, victim
             owner.execute("CREATE TABLE kept ()")
         assert len(processes_of(system)) > len(NAMES)
         os.kill(int((system.root / "run" / victim).read_text()), signal.SIGKILL)
-        wait_for(lambda: none_left(system) or None, "every process to be gone", deadline_s=15)
+        wait_for(lambda: none_left(system) or None, "every process to be gone", deadline_s=60)
         system.up()
         with psycopg.connect(system.secret("orders-database-url")) as runtime:
             assert runtime.execute("SELECT to_regclass('kept')").fetchone() == ("kept",)

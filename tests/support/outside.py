@@ -54,6 +54,6 @@ class Outside:
             headers={"content-type": "application/json", **(headers or {})},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as answer:
+        with opener.open(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from tests.support.system import System
+from tests.support.system import PATIENCE_S, System
 
 T = TypeVar("T")
 ADDRESS = {
@@ -110,7 +110,7 @@ class Shop:
             data=json.dumps({"role": role, "ttl_s": ttl_s} | ({"user_id": user_id} if user_id else {})).encode(),
             headers={"content-type": "application/json", "dapr-api-token": self.system.app_token("users")},
         )
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
             return str(json.loads(answer.read())["access_token"])
 
     async def order(
@@ -130,7 +130,7 @@ class Shop:
         items: list[Any] = answer.body["items"]
         return items
 
-    async def wait_order(self, customer: Customer, order_id: str, deadline_s: float = 30, **fields: str) -> Any:
+    async def wait_order(self, customer: Customer, order_id: str, deadline_s: float = PATIENCE_S, **fields: str) -> Any:
         """Return the order once each of *fields* has its value."""
 
         async def reached() -> Any:
@@ -139,7 +139,7 @@ class Shop:
 
         return await until(reached, f"order {order_id} to have {fields}", deadline_s)
 
-    async def wait_mail(self, to: str, text: str, deadline_s: float = 30) -> dict[str, Any]:
+    async def wait_mail(self, to: str, text: str, deadline_s: float = PATIENCE_S) -> dict[str, Any]:
         """Return the mail to *to* whose subject or text holds *text*."""
 
         async def arrived() -> dict[str, Any] | None:
@@ -150,7 +150,7 @@ class Shop:
 
 
 async def until(
-    question: Callable[[], Awaitable[T | None]], what: str, deadline_s: float = 30, every_s: float = 0.05
+    question: Callable[[], Awaitable[T | None]], what: str, deadline_s: float = PATIENCE_S, every_s: float = 0.05
 ) -> T:
     """Ask until there is an answer; fail, naming *what*, when the deadline passes."""
     last: Exception | None = None

@@ -16,7 +16,7 @@ import orjson
 
 from tests.support.programs import until
 
-_CLIENT_TIMEOUT_S = 10
+_CLIENT_TIMEOUT_S = 60
 
 
 def free_port() -> int:

@@ -29,6 +29,8 @@ UP_DEADLINE_S = 900
 # a store is let go a minute after it was left, at the earliest
 COMMAND_DEADLINE_S = 300
 STOP_DEADLINE_S = 30
+PATIENCE_S = 90.0
+"""What takes a second on a quiet machine may take a minute beside others; only who waits in vain waits so long."""
 TAIL_LINES = 8
 ATTEMPTS = 3
 
@@ -195,7 +197,7 @@ class System(Outside):
         finally:
             client.start(name)
 
-    def wait_ready(self, name: str, *, not_pid: int | None = None, deadline_s: float = 60) -> dict[str, Any]:
+    def wait_ready(self, name: str, *, not_pid: int | None = None, deadline_s: float = PATIENCE_S) -> dict[str, Any]:
         """Return the process once it is ready (under another pid than *not_pid*)."""
 
         def ready() -> dict[str, Any] | None:
@@ -212,7 +214,7 @@ class System(Outside):
         return "\n".join(parts)
 
 
-def wait_for(question: Callable[[], T | None], what: str, deadline_s: float = 30, every_s: float = 0.1) -> T:
+def wait_for(question: Callable[[], T | None], what: str, deadline_s: float = PATIENCE_S, every_s: float = 0.1) -> T:
     """Ask until the answer is neither None nor False; raise when the deadline passes."""
     limit = time.monotonic() + deadline_s
     while True:

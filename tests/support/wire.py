@@ -3,7 +3,7 @@
 import socket
 from dataclasses import dataclass
 
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
