@@ -63,11 +63,12 @@ class Reader:
     @classmethod
     async def new(cls, shop: Shop) -> "Reader":
         phone, device = f"+4930{uuid4().int % 10**8:08}", uuid4().hex * 2
-        customer = await shop.register(phone=phone)
+        customer = await shop.register(phone=phone, locale="de")
 
         async def known() -> dict[str, Any] | None:
             told = await shop.call("notifications", "GET", "/preferences", token=customer.token)
-            return told.body if told.status == 200 and told.body["locale"] else None
+            # what nobody has told yet is English
+            return told.body if told.status == 200 and told.body["locale"] == "de" else None
 
         wanted = await until(known, "users' word of the customer to arrive")
         wanted |= {"channels": {"email": True, "sms": True, "push": True}, "device": device}
@@ -100,7 +101,7 @@ class Reader:
         async def reached() -> bool | None:
             return True if dict.fromkeys(channels, status).items() <= (await self.statuses()).items() else None
 
-        await until(reached, f"the confirmation to be {status} by {channels}", 60)
+        await until(reached, f"the confirmation to be {status} by {channels}")
 
 
 async def test_a_reader_hears_by_every_way_that_was_chosen(shop: Shop, sku: str, swapped: Column) -> None:
