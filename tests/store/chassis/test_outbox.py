@@ -49,7 +49,7 @@ async def record(database: Database, *names: str) -> None:
 
 
 async def until_published(broker: Broker, expected: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(broker.published) < expected:
             await asyncio.sleep(0.005)
 
@@ -108,7 +108,7 @@ async def test_a_destination_that_is_away_does_not_hold_up_another(database: Dat
 
 async def until_marked(database: Database) -> None:
     unmarked = text("SELECT count(*) FROM outbox WHERE published_at IS NULL")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             async with database.transaction() as tx:
                 if not await tx.scalar(unmarked):
@@ -169,7 +169,7 @@ async def test_a_row_that_cannot_be_opened_neither_stops_the_relay_nor_makes_it_
 async def test_a_commit_wakes_the_relay_before_its_poll_is_due(database: Database, broker: Broker) -> None:
     relay = relay_for(database, broker, poll=timedelta(seconds=60))
     task = asyncio.create_task(relay.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not relay.leading:
             await asyncio.sleep(0.005)
         await record(database, "at once")
@@ -213,7 +213,7 @@ async def test_the_relay_outlives_a_lost_database_session(database: Database, br
 
 
 async def record_until_it_works(database: Database, name: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await record(database, name)
@@ -239,7 +239,7 @@ async def test_what_is_through_is_marked_while_another_destination_hangs(databas
     broker.hangs.add("followed")
     relaying = asyncio.create_task(relay_for(database, broker).run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await count(database, "outbox WHERE published_at IS NOT NULL") == 0:
                 await asyncio.sleep(0.02)
         assert [item.key for item in broker.published] == ["through"]

@@ -25,7 +25,7 @@ from apps.notifications.post_room import PostRoom
 from apps.notifications.sealing import Sealer
 from apps.notifications.settings import Settings
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 LEASE = timedelta(seconds=30)
 
 

@@ -78,7 +78,7 @@ async def stage(shop: Shop) -> Stage:
 
 async def again(shop: Shop, act: Act) -> None:
     """Whoever heard nothing asks again; who is told that the first is still under way, a moment later."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (reply := await do(shop, act)) and (reply.status == 409 and b"request-in-progress" in reply.body):
             await asyncio.sleep(0.01)
     # an edit that was done meets another revision the second time, and says so

@@ -19,7 +19,7 @@ def pool() -> int:
 
 
 async def until_somebody_waits(shop: Shop) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with shop.database.transaction() as tx:
                 if await tx.scalar(_WAITING):

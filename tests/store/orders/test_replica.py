@@ -51,7 +51,7 @@ def reads(shop: Shop) -> Reads:
 
 async def fresh(shop: Shop, who: UUID = ANNA) -> None:
     """Wait until *who* may read from the replica again, and it has all that was written."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not reads(shop).near() or await unseen(shop, who):
             await reads(shop).look()
 

@@ -149,4 +149,4 @@ def test_a_request_that_hangs_does_not_keep_the_stand_in_from_stopping(tmp_path:
         client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nX-To: d\r\nContent-Length: 2\r\n\r\nhi")
         assert push.process is not None
         push.process.terminate()
-        push.process.wait(timeout=8)
+        push.process.wait(timeout=30)
