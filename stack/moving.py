@@ -20,12 +20,13 @@ ROLES: Final = frozenset({"order-details"})
 def move(home: Home, role: str, variant: Variant, progress: Progress) -> None:
     """Copy, swap, copy the rest; the store before stays readable until `sidecart state finish`, or the next move."""
     _complete_former(home, role, progress)
-    _finish_former(home, role, progress)
-    if stores.introduce(home, role, variant.path):
+    if _elsewhere(home, role, variant):
+        _finish_former(home, role, progress)
+        if stores.introduce(home, role, variant.path):
+            copying.forget(home)
+        copying.run(home, role, progress)
+        stores.swap(home, role)
         copying.forget(home)
-    copying.run(home, role, progress)
-    stores.swap(home, role)
-    copying.forget(home)
     resources.choose(home, {role: variant.profile})
     copying.run(home, role, progress)
 
@@ -33,8 +34,7 @@ def move(home: Home, role: str, variant: Variant, progress: Progress) -> None:
 def refuse_to_leave(home: Home, variants: dict[str, Variant]) -> None:
     """Raise `StackError` where a start with other stores would put documents out of reach."""
     for role in ROLES & variants.keys():
-        path = holder(home, role)
-        if path is not None and path.read_text() != resources.fill_in(home, variants[role].path.read_text(), role):
+        if holder(home, role) and _elsewhere(home, role, variants[role]):
             raise StackError(
                 f"the documents of {role} lie in another store than {variants[role].type}: "
                 f"`sidecart up`, then `sidecart swap {role}={variants[role].type}`, which moves them"
@@ -50,6 +50,11 @@ def refuse_in_place(home: Home, file: Path, text: str) -> None:
     here, there = yaml.safe_load(path.read_text())["spec"]["type"], document["spec"]["type"]
     if here != there:
         raise StackError(f"{file}: the documents of {role} lie in {here}: `sidecart state copy --to {file}` moves them")
+
+
+def _elsewhere(home: Home, role: str, variant: Variant) -> bool:
+    wanted = resources.fill_in(home, variant.path.read_text(), role)
+    return stores.current(home, role).read_text() != wanted
 
 
 def _complete_former(home: Home, role: str, progress: Progress) -> None:

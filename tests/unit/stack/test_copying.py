@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stack import component_files, copying, moving, operating, stores
+from stack import component_files, copying, moving, operating, profiles, stores
 from stack.home import CHECKOUT, Home
 from stack.progress import Progress
 
@@ -16,8 +16,7 @@ TAKES = 30
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     found = Home(tmp_path, 0)
-    for folder in (found.run, found.resources):
-        folder.mkdir(parents=True)
+    found.make_directories()
     for name in ("order-details", "order-details-next"):
         (found.resources / f"{name}.yaml").write_text(component_files.named(STORE, name))
     return found
@@ -70,15 +69,22 @@ def test_a_page_that_is_too_much_for_a_store_comes_in_smaller_pieces(
     assert [body["limit"] for body in service.asked] == [100, 25, 25]
 
 
-def test_a_move_completes_a_swap_that_was_interrupted_first(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("half", ["order-details", "order-details-next"])
+def test_a_move_completes_a_swap_that_was_interrupted_and_copies_the_rest(
+    half: str, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (wanted,) = [it for it in profiles.variants() if it.type == "state.mongodb"]
+    role = home.resources / "order-details.yaml"
+    coming = component_files.named(wanted.path.read_text(), "order-details-next", tolerant=True)
+    (home.resources / "order-details-next.yaml").write_text(coming)
     (home.resources / "order-details-previous.yaml").write_text(component_files.named(STORE, "order-details-previous"))
-    completed: list[str] = []
-
-    def swap(_home: Home, role: str) -> None:
-        completed.append(role)
-        raise StopIteration
-
-    monkeypatch.setattr(stores, "swap", swap)
-    with pytest.raises(StopIteration):
-        moving.move(home, "order-details", None, Progress())  # type: ignore[arg-type]  # it does not come so far
-    assert completed == ["order-details"]
+    if half == "order-details":
+        role.write_text(wanted.path.read_text())
+    monkeypatch.setattr(stores, "replace", lambda _home, _role, text: role.write_text(text))
+    monkeypatch.setattr(stores, "remove", lambda _home, name: (home.resources / f"{name}.yaml").unlink())
+    service = Service(pages=2)
+    monkeypatch.setattr(operating, "ask_any", service.ask)
+    moving.move(home, "order-details", wanted, Progress())
+    assert role.read_text() == wanted.path.read_text()
+    assert {body["source"] for body in service.asked} == {"order-details-previous"}
+    assert not (home.resources / "order-details-next.yaml").exists()
