@@ -14,7 +14,7 @@ from tests.support.invariants import Placed
 from tests.support.shop import Answer, Customer
 
 PIECES: Final = 3
-PAID_WITHIN_S: Final = 90.0
+PAID_WITHIN_S: Final = 150.0
 LOOK_EVERY_S: Final = 0.5
 
 
