@@ -28,3 +28,8 @@ def complaint(answer: bytes) -> str:
         return str(orjson.loads(answer)["message"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return answer.decode(errors="replace")
+
+
+def is_shed(answer: bytes) -> bool:
+    """Tell whether the sidecar's breaker answered: this call went nowhere, though one that it repeated may have."""
+    return b"circuit breaker is open" in answer

@@ -14,7 +14,8 @@ from dapr.clients.grpc._state import StateItem
 from dapr.clients.health import DaprHealth
 from opentelemetry.trace import SpanKind
 
-from apps.chassis import seams, telemetry
+from apps.chassis import grpc_calls, seams, telemetry
+from apps.chassis.grpc_calls import as_bytes
 from apps.chassis.http_calls import complaint, trace_configs
 from apps.chassis.outbox import Envelope
 from apps.chassis.settings import ServiceSettings
@@ -84,11 +85,6 @@ class Endpoint:
                 return Answer(response.status, await response.read(), told)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise SidecarError(f"no answer by {self.url}: {type(error).__name__}") from error
-
-
-def is_shed(answer: bytes) -> bool:
-    """Tell whether the sidecar's breaker answered: this call went nowhere, though one that it repeated may have."""
-    return b"circuit breaker is open" in answer
 
 
 class Sidecar:
@@ -199,6 +195,16 @@ class Sidecar:
         seams.after("binding")
         return answer
 
+    async def bind_bytes(self, name: str, operation: str, data: bytes) -> bytes:
+        """Call an output binding with *data* as it is: by gRPC, which takes nothing apart on the way."""
+        seams.before("binding")
+        try:
+            answer = await self._dapr.invoke_binding(name, operation, data)
+        except grpc.aio.AioRpcError as error:
+            raise SidecarError(f"binding {name}: {grpc_calls.complaint(error)}") from error
+        seams.after("binding")
+        return bytes(answer.data)
+
     async def get_documents(self, store: str, keys: Sequence[str]) -> dict[str, Document]:
         """Read many documents in one call; those that do not exist are absent."""
         try:
@@ -208,7 +214,7 @@ class Sidecar:
         broken = [item.error for item in response.items if item.error]
         if broken:
             raise SidecarError(f"reading from {store} failed")
-        return {item.key: Document(_bytes(item.data), item.etag) for item in response.items if item.data}
+        return {item.key: Document(as_bytes(item.data), item.etag) for item in response.items if item.data}
 
     async def put_documents(self, store: str, documents: Mapping[str, bytes], ttl_s: int | None = None) -> None:
         """Write documents, each by itself: not every store has transactions."""
@@ -241,7 +247,3 @@ class Sidecar:
 def _store_error(what: str, error: grpc.RpcError) -> SidecarError:
     absent = re.search(r"state store \S+ is not (found|configured)", str(error))
     return StoreMissingError(f"{what}: there is no such component") if absent else SidecarError(what)
-
-
-def _bytes(value: bytes | str) -> bytes:
-    return value.encode() if isinstance(value, str) else value

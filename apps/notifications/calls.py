@@ -22,6 +22,11 @@ class Call:
     data: Any
     metadata: dict[str, str]
 
+    @property
+    def size(self) -> int:
+        """About how much it is to carry."""
+        return len(str(self.data)) + sum(map(len, self.metadata.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from apps.chassis import telemetry
@@ -21,27 +21,21 @@ from apps.notifications.calls import Call
 from apps.notifications.catalogue import UnknownTemplateError
 from apps.notifications.composing import Composer
 from apps.notifications.domain import Outcome, State, outcome_of, reaches_one
-from apps.notifications.failures import Failure, failure_of
+from apps.notifications.failures import Failure
 from apps.notifications.messages import Message, addressed
 from apps.notifications.post_room import PostRoom
+from apps.notifications.providers import Answer, Providers
 from apps.notifications.rendering import RenderingError
 from apps.notifications.sources import Channel
 from apps.notifications.throttle import Throttle
 
 _FIRST_REST_S = 0.25
 _LONGEST_REST_S = 5.0
-_ABSENT_FOR_S = 10.0
-_ABSENT: Final = "couldn't find output binding"
+_MOST_TOGETHER_BYTES: Final = 1 << 20
+# Writing mails holds up everybody else in the process.
+_BREATH_S: Final = 0.005
 
 AskContact = Callable[[UUID], Awaitable[Contact | None]]
-
-
-class Binding(Protocol):
-    """An output binding of the sidecar."""
-
-    async def bind(self, name: str, operation: str, data: Any, metadata: dict[str, str]) -> bytes:
-        """Call it; raise SidecarError with the component's report when it fails."""
-        ...
 
 
 def failed(message: Message, failure: Failure, reason: str) -> Outcome:
@@ -63,42 +57,13 @@ def unforeseen(message: Message, error: Exception) -> Outcome:
     return failed(message, Failure.TECHNICAL, f"unexpected {type(error).__name__}")
 
 
-class Providers:
-    """The components of one channel, the first of them first; a profile need not have the others."""
-
-    def __init__(self, binding: Binding, names: Sequence[str]) -> None:
-        self._binding = binding
-        self._names = names
-        self._absent_until: dict[str, float] = {}
-
-    async def send(self, call: Call) -> tuple[str, Failure | None, str]:
-        """Hand the call to the first that takes it; return whose answer holds, and its failure with the report.
-
-        The next is asked only where the one before has surely not taken the message, and nobody else's either.
-        """
-        name, failure, report = await self._ask(self._names[0], call)
-        for other in self._names[1:]:
-            if failure is not Failure.TECHNICAL:
-                break
-            if self._absent_until.get(other, 0.0) > time.monotonic():
-                continue
-            answer = await self._ask(other, call)
-            if _ABSENT in answer[2]:
-                self._absent_until[other] = time.monotonic() + _ABSENT_FOR_S
-            else:
-                name, failure, report = answer
-        return name, failure, report
-
-    async def _ask(self, name: str, call: Call) -> tuple[str, Failure | None, str]:
-        try:
-            await self._binding.bind(name, "create", call.data, call.metadata)
-        except SidecarError as error:
-            return name, failure_of(str(error)), str(error)
-        return name, None, ""
+class _UnreachableError(Exception):
+    def __init__(self) -> None:
+        super().__init__("the address cannot be written to")
 
 
 class Lane:
-    """Sends one message at a time, and is never far ahead of what is written down.
+    """Sends one message at a time, or many of a campaign, and is never far ahead of what is written down.
 
     Outcomes are written together. A call is never given up here: a limit on it is the sidecar's policy, and the
     outcome of one that its limit cut off is unknown. Upstream's smtp component copies each request into a struct that
@@ -126,44 +91,95 @@ class Lane:
         self._unwritten: deque[asyncio.Future[None]] = deque()
 
     async def send_next(self) -> None:
-        """Send one message and see its outcome written; when told to stop meanwhile, stop after that."""
-        message = await self._room.next(self._channel)
-        sending = asyncio.ensure_future(self._send(message))
+        """Send what is most urgent and see its outcome written; when told to stop meanwhile, stop after that."""
+        most = self._throttle.share(self._providers.together)
+        messages = await self._room.next(self._channel, most)
+        sending = asyncio.ensure_future(self._send(messages))
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
             await sending
             raise
-        await self._throttle.turn()
+        await self._throttle.turn(len(messages))
         await asyncio.sleep(self._rest_s)
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, messages: Sequence[Message]) -> None:
+        if len(messages) > 1:
+            outcomes = await self._send_together(messages)
+        else:
+            outcomes = [await self._send_alone(messages[0])]
+        for outcome in outcomes:
+            if outcome.state is not State.DELIVERED:
+                told = {"message_id": str(outcome.message_id), "state": outcome.state, "reason": outcome.reason}
+                log.warning("message_not_sent", **told)
+            self._unwritten.append(self._room.note(outcome))
+        await self._keep_up(self._ahead if len(messages) == 1 else max(self._ahead, 2 * len(messages)))
+
+    async def _keep_up(self, ahead: int) -> None:
+        """Wait until no more than *ahead* outcomes are still to be written."""
+        while self._unwritten and (self._unwritten[0].done() or len(self._unwritten) > ahead):
+            if not self._unwritten[0].done():
+                self._room.press()
+            await self._unwritten.popleft()
+
+    async def _send_alone(self, message: Message) -> Outcome:
         try:
             with telemetry.resumed(message.traceparent, f"send by {self._channel}"):
-                outcome = await self._post(message)
-        except (RenderingError, UnknownTemplateError) as error:
-            outcome = failed(message, Failure.PERMANENT, str(error))
+                return await self._post(message, self._call(message))
         except Exception as error:  # noqa: BLE001  # a message without an outcome would be kept from everybody for ever
-            self._rest(Failure.TECHNICAL)
-            outcome = unforeseen(message, error)
-        if outcome.state is not State.DELIVERED:
-            log.warning("message_not_sent", message_id=str(message.id), state=outcome.state, reason=outcome.reason)
-        while self._unwritten and self._unwritten[0].done():
-            self._unwritten.popleft()
-        if len(self._unwritten) == self._ahead:
-            self._room.press()
-            await self._unwritten.popleft()
-        self._unwritten.append(self._room.note(outcome))
+            return self._unsent(message, error)
 
-    async def _post(self, message: Message) -> Outcome:
+    async def _send_together(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Send as one what may go so; what the component has not begun, or would make it too much, waits again."""
+        outcomes: list[Outcome] = []
+        calls: list[tuple[Message, Call]] = []
+        size, began = 0, time.monotonic()
+        for message in messages:
+            if size > _MOST_TOGETHER_BYTES:
+                self._room.put_back(message)
+                continue
+            try:
+                call = self._call(message)
+            except Exception as error:  # noqa: BLE001  # as above
+                outcomes.append(self._unsent(message, error))
+                continue
+            calls.append((message, call))
+            size += call.size
+            if time.monotonic() - began > _BREATH_S:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+        try:
+            answers = await self._providers.send_together([call for _, call in calls])
+        except Exception as error:  # noqa: BLE001  # as above
+            return outcomes + [self._unsent(message, error) for message, _ in calls]
+        for (message, _), answer in zip(calls, answers, strict=True):
+            if answer is None:
+                self._room.put_back(message)
+            else:
+                outcomes.append(self._outcome(message, answer))
+        return outcomes
+
+    def _unsent(self, message: Message, error: Exception) -> Outcome:
+        if isinstance(error, RenderingError | UnknownTemplateError | _UnreachableError):
+            return failed(message, Failure.PERMANENT, str(error))
+        self._rest(Failure.TECHNICAL)
+        return unforeseen(message, error)
+
+    def _call(self, message: Message) -> Call:
         address = message.address or ""
         if not reaches_one(self._channel, address):
-            return failed(message, Failure.PERMANENT, "the address cannot be written to")
-        call = self._composer.compose(message, address)
-        name, failure, report = await self._providers.send(call)
-        if failure in (Failure.TECHNICAL, Failure.TEMPORARY) and self._at_once(message):
+            raise _UnreachableError
+        return self._composer.compose(message, address)
+
+    async def _post(self, message: Message, call: Call) -> Outcome:
+        answer = await self._providers.send(call)
+        if answer[1] in (Failure.TECHNICAL, Failure.TEMPORARY) and self._at_once(message):
             message = replace(message, attempts=2)
-            name, failure, report = await self._providers.send(call)
+            answer = await self._providers.send(call)
+        return self._outcome(message, answer)
+
+    def _outcome(self, message: Message, answer: Answer) -> Outcome:
+        name, failure, report = answer
         self._rest(failure)
         if failure is None:
             return Outcome(message.id, State.DELIVERED, provider=name)

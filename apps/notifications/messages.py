@@ -52,6 +52,17 @@ class Message:
         """Tell whether users has to be asked how to reach the recipient."""
         return self.address is None and not self.known and self.user_id is not None
 
+    @property
+    def may_share(self) -> bool:
+        """Tell whether it may go out with others, and wait for their end: nobody waits for it, and nothing is odd."""
+        return (
+            self.category is Category.MARKETING
+            and self.channel is Channel.EMAIL
+            and self.attempts == 1
+            and not self.lost
+            and self.traceparent is None
+        )
+
 
 def message_of(row: Any) -> Message:
     """Read a claimed row."""

@@ -14,10 +14,11 @@ from apps.notifications.catalogue import Catalogue
 from apps.notifications.composing import Composer
 from apps.notifications.feeding import Feeder
 from apps.notifications.intake import Intake
-from apps.notifications.lanes import Lane, Providers, Resolver
+from apps.notifications.lanes import Lane, Resolver
 from apps.notifications.links import Links
 from apps.notifications.loops import for_ever, until_done
 from apps.notifications.post_room import PostRoom
+from apps.notifications.providers import Providers
 from apps.notifications.sealing import SECRET
 from apps.notifications.settings import Settings
 from apps.notifications.sources import Channel
@@ -103,15 +104,19 @@ def _lanes(chassis: Chassis, office: Office) -> Sequence[Lane]:
     }
     throttles = {channel: Throttle(rate) for channel, rate in rates.items()}
     wanted = [
-        (Channel.EMAIL, [name, told.email_fallback], told.email_at_once, told.email_ahead) for name in told.email_lanes
+        (Channel.EMAIL, Providers(chassis.sidecar, [name, told.email_fallback], told.email_together))
+        for name in told.email_lanes
     ]
-    wanted += [
-        (Channel.SMS, ["sms"], told.sms_at_once, _AHEAD),
-        (Channel.PUSH, ["push"], told.push_at_once, _AHEAD),
-    ]
+    wanted += [(Channel.SMS, Providers(chassis.sidecar, ["sms"])), (Channel.PUSH, Providers(chassis.sidecar, ["push"]))]
+    sizes = {
+        Channel.EMAIL: (told.email_at_once, told.email_ahead),
+        Channel.SMS: (told.sms_at_once, _AHEAD),
+        Channel.PUSH: (told.push_at_once, _AHEAD),
+    }
     lanes: list[Lane] = []
-    for channel, names, at_once, ahead in wanted:
-        parts = (channel, Providers(chassis.sidecar, names), office.room, office.composer, throttles[channel])
+    for channel, providers in wanted:
+        at_once, ahead = sizes[channel]
+        parts = (channel, providers, office.room, office.composer, throttles[channel])
         lanes += [Lane(*parts, ahead=ahead) for _ in range(at_once)]
     return lanes
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from apps.chassis.database import Database
 from apps.chassis.pacing import Pace
-from apps.notifications import digests, facts, store, suppressions
+from apps.notifications import settling, store
 from apps.notifications.domain import Category, Outcome
 from apps.notifications.holding_back import held_back
 from apps.notifications.intake import Intake
@@ -47,6 +47,7 @@ class PostRoom:
         self._settled = asyncio.Event()
         self._pressed = asyncio.Event()
         self._claiming = Pace(_CLAIMS_GATHER_S)
+        self._sweeping = asyncio.Lock()
         self._behind = False
         self._open = False
 
@@ -105,14 +106,15 @@ class PostRoom:
         self._admit(messages, leased_until)
 
     async def _sweep_marketing(self) -> None:
-        limit = self.room_for_marketing
-        if limit * 2 * _SHARE_OF_MARKETING < self._capacity:
-            return
-        leased_until = self._lease_end()
-        async with self._database.statement() as tx:
-            messages = await store.claim_due(tx, limit, self._holder, self._lease, marketing=True)
-        self._intake.marketing = len(messages) == limit
-        self._admit(messages, leased_until)
+        async with self._sweeping:  # two at once would take the same room twice
+            limit = self.room_for_marketing
+            if limit * 2 * _SHARE_OF_MARKETING < self._capacity:
+                return
+            leased_until = self._lease_end()
+            async with self._database.statement() as tx:
+                messages = await store.claim_due(tx, limit, self._holder, self._lease, marketing=True)
+            self._intake.marketing = len(messages) == limit
+            self._admit(messages, leased_until)
 
     async def begin(self) -> None:
         """Wait until lanes want more, and note in one statement which messages are about to be handed over."""
@@ -133,15 +135,24 @@ class PostRoom:
             else:
                 self._let_go(message.id)
 
-    async def next(self, channel: Channel) -> Message:
-        """Return the most urgent message of a channel that is still ours to send."""
+    async def next(self, channel: Channel, most: int = 1) -> list[Message]:
+        """Return the most urgent message of a channel that is still ours to send, with *most* in all that may share."""
         while True:
-            message = await self._queues.next(channel)
-            if self._leased_until.get(message.id, 0.0) > time.monotonic():
-                self._in_hand.add(message.id)
-                return message
-            # somebody else has it by now
-            self._let_go(message.id)
+            taken = [await self._queues.next(channel)]
+            while len(taken) < most and taken[0].may_share and (another := self._queues.another(channel)):
+                taken.append(another)
+            ours = [message for message in taken if self._leased_until.get(message.id, 0.0) > time.monotonic()]
+            # somebody else has the others by now
+            for id_ in {message.id for message in taken}.difference(message.id for message in ours):
+                self._let_go(id_)
+            if ours:
+                self._in_hand.update(message.id for message in ours)
+                return ours
+
+    def put_back(self, message: Message) -> None:
+        """Put a message that `next` gave back in line: nothing of it was sent."""
+        self._in_hand.discard(message.id)
+        self._queues.begin(message)
 
     def ready(self, message: Message) -> None:
         """Put a message in line, unless something keeps it from being sent now."""
@@ -181,7 +192,8 @@ class PostRoom:
         """Write the outcomes noted so far, and promise to tell of them; they stay noted where that fails."""
         batch = tuple(self._outcomes)
         if batch:
-            await self._write([outcome for outcome, _ in batch])
+            async with self._database.transaction() as tx:
+                await settling.write(tx, [outcome for outcome, _ in batch], self._holder)
         del self._outcomes[: len(batch)]
         for outcome, written in batch:
             self._let_go(outcome.message_id)
@@ -191,16 +203,6 @@ class PostRoom:
             self._settled.clear()
         if self._has_room() and (self._behind or len(self._intake) or self._intake.marketing):
             self._intake.called.set()
-
-    async def _write(self, outcomes: Sequence[Outcome]) -> None:
-        async with self._database.transaction() as tx:
-            rows = await store.settle(tx, outcomes, self._holder)
-            facts.record(tx, rows)
-            await digests.hold(tx, outcomes)
-            channels = {row.id: row.channel for row in rows}
-            bounced = {o.bounced: channels[o.message_id] for o in outcomes if o.bounced and o.message_id in channels}
-            if bounced:
-                await suppressions.bounced(tx, bounced)
 
     async def renew(self) -> None:
         """Prolong the leases after a while, so that a slow provider does not have its messages sent twice."""

@@ -48,6 +48,17 @@ class Queues:
         finally:
             self._hungry[channel] -= 1
 
+    def another(self, channel: Channel) -> Message | None:
+        """Return the most urgent that was begun, where there is one that may share a call with others."""
+        line = self._begun[channel]
+        if line.empty():
+            return None
+        first = line.get_nowait()
+        if first[2].may_share:
+            return first[2]
+        line.put_nowait(first)
+        return None
+
     def choose(self) -> list[Message]:
         """Take what should be begun now out of the lines."""
         self.wanted.clear()

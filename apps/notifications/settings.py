@@ -30,6 +30,8 @@ class Settings(ServiceSettings):
     """Mails at once through each of those: more than one swaps recipients in upstream's smtp, and in no other."""
     email_ahead: PositiveInt = Field(default_factory=lambda: _AHEAD if _runtime_is_ours() else 3)
     """Mails that each task sends before the first of them is written down: our smtp binding knows what it has sent."""
+    email_together: PositiveInt = 20
+    """Mails of a campaign given to a component as one, where it knows lists; nobody else's mail goes so."""
     email_fallback: str = "email-fallback"
     """The component that mail goes through while the first is in trouble; a profile need not have one."""
     sms_at_once: PositiveInt = 4
@@ -48,7 +50,7 @@ class Settings(ServiceSettings):
     """Where the public reaches this service: links in mails begin so."""
     lease: timedelta = timedelta(seconds=30)
     """How long a silent sender keeps its messages before another takes them."""
-    capacity: PositiveInt = 500
+    capacity: PositiveInt = 2_000
     """Messages held in memory at once; what comes beyond waits in the database."""
     resolvers: PositiveInt = 4
     """How many contacts are asked of users at a time."""

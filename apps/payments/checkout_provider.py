@@ -13,7 +13,8 @@ from uuid import UUID
 
 import orjson
 
-from apps.chassis.sidecar import Answer, Endpoint, SidecarError, is_shed
+from apps.chassis.http_calls import is_shed
+from apps.chassis.sidecar import Answer, Endpoint, SidecarError
 from apps.chassis.telemetry import log
 from apps.payments import checkout_amounts as amounts
 from apps.payments import checkout_answers as answers

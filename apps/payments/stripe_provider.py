@@ -13,7 +13,8 @@ import orjson
 import stripe
 from stripe import AIOHTTPClient, CardError, InvalidRequestError, StripeClient, StripeError, WebhookSignature
 
-from apps.chassis.sidecar import Endpoint, is_shed
+from apps.chassis.http_calls import is_shed
+from apps.chassis.sidecar import Endpoint
 from apps.chassis.telemetry import log
 from apps.payments import stripe_answers as answers
 from apps.payments import stripe_lists

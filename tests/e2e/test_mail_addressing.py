@@ -1,6 +1,8 @@
 """Every mail reaches its own reader and nobody else: the stock mail component mixes up mails that go out at once."""
 
 import asyncio
+import base64
+import html
 import os
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -13,6 +15,7 @@ import pytest
 from apps.contracts.base import Event, Money
 from apps.contracts.orders import Line, OrderPaid
 from apps.contracts.users import EmailVerificationRequested, UserRegistered
+from tests.support.campaigns import ask, upload
 from tests.support.post import mails_after, newest_mail, people, publish
 from tests.support.shop import Shop
 from tests.support.system import System
@@ -77,6 +80,49 @@ async def test_mails_under_load_reach_the_right_mailbox_each(shop: Shop, count: 
             break
     await sending
     assert (wrong, list(missing)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(1_000), pytest.param(MANY, marks=[pytest.mark.soak, pytest.mark.timeout(0)])]
+)
+async def test_mails_of_a_campaign_reach_the_right_mailbox_each(shop: Shop, count: int) -> None:
+    """They go to the component by the list and to the server one behind another, and are mails of their own."""
+    system, news = shop.system, {"subject": f"Spring {uuid4().hex}", "text": f"Everything new {ODD}. " * 20}
+    missing = {f"guest-{uuid4().hex}@example.org" for _ in range(count)}
+    theirs = frozenset(missing)
+    id_ = await upload(shop, sorted(missing), news)
+    last = await asyncio.to_thread(newest_mail, system)
+    await ask(shop, "POST", f"/campaigns/{id_}/start")
+    wrong: list[str] = []
+    async for mail in mails_since(system, last):
+        if theirs.isdisjoint(mail["recipients"]) and mail["subject"] != news["subject"]:
+            continue
+        wrong += [f"{mail['id']}: {fault}" for fault in faults_of_news(mail, missing, news)]
+        if not missing:
+            break
+    assert (wrong, list(missing)) == ([], [])
+
+
+def faults_of_news(mail: dict[str, Any], missing: set[str], news: dict[str, str]) -> Sequence[str]:
+    """Return what is wrong with a campaign's *mail*, and strike its reader off."""
+    [reader, *others] = mail["recipients"]
+    if reader not in missing:
+        return [f"nobody waits for it at {reader}"]
+    missing.remove(reader)
+    link = mail["headers"]["List-Unsubscribe"].strip("<>")
+    token = link.partition("token=")[2]
+    named = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    told = {
+        "envelope": (others, []),
+        "to": (mail["to"], [reader]),
+        "cc": (mail["cc"], []),
+        "bcc": ([name for name in mail["headers"] if name.lower() == "bcc"], []),
+        "subject": (mail["subject"], news["subject"]),
+        "link": (reader.encode() in named, True),
+        "html": ([html.unescape(mail["html"]).count(part) for part in (news["text"].strip(), token)], [1, 1]),
+        "text": ([mail["text"].count(part) for part in (news["text"].strip(), token)], [1, 1]),
+    }
+    return [f"{part} is {found}, not {expected}" for part, (found, expected) in told.items() if found != expected]
 
 
 def elsewhere(mail: dict[str, Any], readers: set[str], ids: set[str]) -> bool:

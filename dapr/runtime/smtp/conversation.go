@@ -1,8 +1,6 @@
 package smtp
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -42,6 +40,9 @@ type conversation struct {
 
 // errStale says that a kept connection was found dead before the server can have had the mail.
 var errStale = errors.New("the kept connection is dead")
+
+// errSending is about the mail, in upstream's words.
+var errSending = errors.New("gomail: could not send email 1")
 
 func dial(ctx context.Context, told settings) (*conversation, error) {
 	ctx, cancel := context.WithTimeout(ctx, greetingLimit)
@@ -84,95 +85,6 @@ func greet(connection net.Conn, told settings) (*smtp.Client, error) {
 	return client, nil
 }
 
-// deliver hands one mail over. errStale comes back where nothing can have been delivered and a fresh connection may help.
-func (c *conversation) deliver(ctx context.Context, mail letter) error {
-	stop := bound(ctx, c.connection, mailLimit)
-	defer stop()
-	if err := c.open(ctx, mail); err != nil {
-		return c.beforeData(ctx, err)
-	}
-	// From here on the server may have the mail whatever comes back.
-	if err := c.say(mail.text); err != nil {
-		return sending(err)
-	}
-	return nil
-}
-
-// open says all that comes before the mail's text, up to the server's word to go on.
-func (c *conversation) open(ctx context.Context, mail letter) error {
-	if c.mails > 0 {
-		limit(ctx, c.connection, firstWordLimit)
-	}
-	if c.refused {
-		if err := c.client.Reset(); err != nil {
-			return err
-		}
-		c.refused = false
-	}
-	// With several readers a server may go on for those that it knows, which is not what was asked for.
-	if pipelines, _ := c.client.Extension("PIPELINING"); pipelines && len(mail.to) == 1 {
-		return c.openAtOnce(ctx, mail)
-	}
-	if err := c.client.Mail(mail.from); err != nil {
-		return err
-	}
-	limit(ctx, c.connection, mailLimit)
-	for _, address := range mail.to {
-		if err := c.client.Rcpt(address); err != nil {
-			return err
-		}
-	}
-	return c.ask("DATA", goOn)
-}
-
-// openAtOnce says it in one piece, RFC 2920: of four turns two are left.
-func (c *conversation) openAtOnce(ctx context.Context, mail letter) error {
-	options := ""
-	for _, one := range []struct{ extension, option string }{{"8BITMIME", " BODY=8BITMIME"}, {"SMTPUTF8", " SMTPUTF8"}} {
-		if offered, _ := c.client.Extension(one.extension); offered {
-			options += one.option
-		}
-	}
-	text := c.client.Text
-	err := text.PrintfLine("MAIL FROM:<%s>%s\r\nRCPT TO:<%s>\r\nDATA", mail.from, options, mail.to[0])
-	if err != nil {
-		return err
-	}
-	refusal := error(nil)
-	for _, expected := range []int{fine, fine, goOn} {
-		_, _, err := text.ReadResponse(expected)
-		limit(ctx, c.connection, mailLimit)
-		answer := (*textproto.Error)(nil)
-		lost := err != nil && !errors.As(err, &answer)
-		if refusal == nil {
-			refusal = err
-		} else if lost || err == nil {
-			// It went away after its refusal, or waits for a text that must not come: only an end tells it so.
-			c.stranded = true
-		}
-		if lost {
-			break
-		}
-	}
-	return refusal
-}
-
-// say sends the mail's text in one piece and returns what the server says to it.
-func (c *conversation) say(mail []byte) error {
-	whole := bytes.Buffer{}
-	dotted := textproto.NewWriter(bufio.NewWriter(&whole)).DotWriter()
-	if _, err := dotted.Write(mail); err != nil {
-		return err
-	}
-	if err := dotted.Close(); err != nil {
-		return err
-	}
-	if _, err := c.client.Text.W.Write(whole.Bytes()); err != nil {
-		return err
-	}
-	return c.ask("", fine)
-}
-
 // ask says a command, if any, and reads the answer to it.
 func (c *conversation) ask(command string, expected int) error {
 	if command != "" {
@@ -197,7 +109,12 @@ func (c *conversation) beforeData(ctx context.Context, err error) error {
 	return sending(err)
 }
 
-func sending(err error) error { return fmt.Errorf("gomail: could not send email 1: %w", err) }
+func sending(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errSending, err)
+}
 
 // keepable tells whether another mail may follow on the connection after err.
 func (c *conversation) keepable(err error) bool {

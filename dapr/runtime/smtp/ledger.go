@@ -31,18 +31,29 @@ type ledger struct {
 	underway map[mark]chan struct{}
 }
 
-// once sends unless *maybe* and the same mail to the same people was taken before. A repeat that comes while the first
-// is still on its way waits for what becomes of that.
+// once sends unless *maybe* and the same mail to the same people was taken before.
 func (l *ledger) once(ctx context.Context, id string, to []string, maybe bool, send func() error) error {
+	known, over, err := l.enter(ctx, id, to, maybe)
+	if known || err != nil {
+		return err
+	}
+	err = send()
+	over(err == nil)
+	return err
+}
+
+// enter notes that a mail sets out, and gives what notes whether it was accepted; one that is *maybe* known is not to be
+// sent where it is. A repeat that comes while the first is still on its way waits for what becomes of that.
+func (l *ledger) enter(ctx context.Context, id string, to []string, maybe bool) (known bool, over func(bool), err error) {
 	if id == "" {
-		return send()
+		return false, func(bool) {}, nil
 	}
 	whole := sha256.Sum256([]byte(id + "\n" + strings.Join(to, "\n")))
 	key := mark(whole[:len(mark{})])
 	for maybe {
 		known, first := l.look(key)
 		if known {
-			return nil
+			return true, nil, nil
 		}
 		if first == nil {
 			break
@@ -50,13 +61,10 @@ func (l *ledger) once(ctx context.Context, id string, to []string, maybe bool, s
 		select {
 		case <-first:
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, nil, ctx.Err()
 		}
 	}
-	over := l.begin(key)
-	err := send()
-	over(err == nil)
-	return err
+	return false, l.begin(key), nil
 }
 
 func (l *ledger) look(key mark) (known bool, first chan struct{}) {

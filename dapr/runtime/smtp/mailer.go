@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/dapr/components-contrib/bindings"
 	"github.com/dapr/components-contrib/metadata"
@@ -20,6 +21,7 @@ type Mailer struct {
 	log      logger.Logger
 	settings settings
 	pool     *pool
+	mutex    sync.Mutex
 }
 
 // New returns a mailer that has yet to be told where to send.
@@ -42,28 +44,59 @@ func (m *Mailer) Init(_ context.Context, meta bindings.Metadata) error {
 	return nil
 }
 
-// Operations names the one thing that can be asked.
+// Operations names what can be asked: a mail, or a list of them.
 func (m *Mailer) Operations() []bindings.OperationKind {
-	return []bindings.OperationKind{bindings.CreateOperation}
+	return []bindings.OperationKind{bindings.CreateOperation, CreateMany}
 }
 
-// Invoke sends one mail. What the server says is kept in the words that upstream's binding uses for it, so that a
-// caller can tell a refusal, `could not send email 1: 550 ...`, from trouble on the way.
+// Invoke sends one mail, or a list of them. What the server says is kept in the words that upstream's binding uses for
+// it, so that a caller can tell a refusal, `could not send email 1: 550 ...`, from trouble on the way.
 func (m *Mailer) Invoke(ctx context.Context, request *bindings.InvokeRequest) (*bindings.InvokeResponse, error) {
-	asked, err := m.settings.with(request.Metadata)
+	maybe := m.asked(request)
+	if request.Operation == CreateMany {
+		return m.sendMany(ctx, request.Data, maybe)
+	}
+	asked, mail, err := m.write(request.Data, request.Metadata)
 	if err != nil {
 		return nil, err
 	}
-	mail, err := compose(asked, request.Data)
-	if err != nil {
-		return nil, failure(fmt.Errorf("gomail: could not send email 1: %w", err))
+	hand := func() (became error) {
+		m.pool.send(ctx, &parcel{mail, func(err error) { became = err }}, nothing)
+		return became
 	}
-	hand := func() error { return m.pool.send(ctx, mail) }
-	if err := taken.once(ctx, asked.messageID, mail.to, asked.maybeTaken, hand); err != nil {
+	if err := taken.once(ctx, asked.messageID, mail.to, maybe, hand); err != nil {
 		return nil, failure(err)
 	}
 	return nil, nil
 }
+
+// asked tells whether what a request asks for may have been done, and notes it in the request: a retry policy hands the
+// same one over once more.
+func (m *Mailer) asked(request *bindings.InvokeRequest) bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	maybe := request.Metadata[maybeTaken] == "true"
+	if request.Metadata == nil {
+		request.Metadata = map[string]string{}
+	}
+	request.Metadata[maybeTaken] = "true"
+	return maybe
+}
+
+// write returns what a request asks for, and its mail as it goes out.
+func (m *Mailer) write(data []byte, said map[string]string) (envelope, letter, error) {
+	asked, err := m.settings.with(said)
+	if err != nil {
+		return asked, letter{}, err
+	}
+	mail, err := compose(asked, data)
+	if err != nil {
+		return asked, mail, failure(sending(err))
+	}
+	return asked, mail, nil
+}
+
+func nothing() *parcel { return nil }
 
 func failure(err error) error {
 	return fmt.Errorf("error from smtp binding, sending email failed: %w", err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/dapr/components-contrib/bindings"
 	"github.com/dapr/components-contrib/metadata"
@@ -29,6 +30,7 @@ func mailer(t testing.TB, to *server, more fields) *Mailer {
 	if err := made.Init(context.Background(), bindings.Metadata{Base: metadata.Base{Properties: properties}}); err != nil {
 		t.Fatal(err)
 	}
+	made.pool.bulkFor = time.Minute
 	t.Cleanup(func() { _ = made.Close() })
 	return made
 }

@@ -2,7 +2,6 @@ package smtp
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 )
@@ -10,6 +9,10 @@ import (
 const (
 	// Mail servers allow a client some ten connections at once; more would be refused, not faster.
 	atOnce = 8
+	// Mails that come by the list never hold all of them: one that comes alone need not wait for a list's end.
+	bulkAtOnce = 4
+	// A slow server gets the first of a list: its caller has mails that are more urgent, and a limit on the whole call.
+	bulkBegins = 200 * time.Millisecond
 	// Shorter than a careful server's own patience, so that it is seldom the server that hangs up.
 	idleLimit = 20 * time.Second
 	// Servers count mails per connection too; and behind one name there may be several, which a new connection spreads.
@@ -20,7 +23,9 @@ const (
 type pool struct {
 	open     func(context.Context) (*conversation, error)
 	turns    chan struct{}
+	bulk     chan struct{}
 	patience time.Duration
+	bulkFor  time.Duration
 
 	mutex  sync.Mutex
 	idle   []*conversation
@@ -28,39 +33,47 @@ type pool struct {
 }
 
 func newPool(open func(context.Context) (*conversation, error)) *pool {
-	return &pool{open: open, turns: make(chan struct{}, atOnce), patience: idleLimit}
+	return &pool{
+		open: open, turns: make(chan struct{}, atOnce), bulk: make(chan struct{}, bulkAtOnce),
+		patience: idleLimit, bulkFor: bulkBegins,
+	}
 }
 
-// send delivers mail over a kept connection, or over a fresh one where there is none or it turns out dead.
-func (p *pool) send(ctx context.Context, mail letter) error {
+// send delivers mail, and what *next* brings after it, over a kept connection, or over a fresh one where there is none
+// or it turns out dead.
+func (p *pool) send(ctx context.Context, mail *parcel, next func() *parcel) {
 	select {
 	case p.turns <- struct{}{}:
 		defer func() { <-p.turns }()
 	case <-ctx.Done():
-		return ctx.Err()
+		mail.over(ctx.Err())
+		return
 	}
 	if kept := p.take(); kept != nil {
-		if err := p.use(ctx, kept, mail); !errors.Is(err, errStale) {
-			return err
+		if mail = p.use(ctx, kept, mail, next); mail == nil {
+			return
 		}
 		// What ended one has most likely ended all: the next mails need not find out one by one.
 		p.drain()
 	}
-	fresh, err := p.open(ctx)
-	if err != nil {
-		return err
+	for mail != nil {
+		fresh, err := p.open(ctx)
+		if err != nil {
+			mail.over(err)
+			return
+		}
+		mail = p.use(ctx, fresh, mail, next)
 	}
-	return p.use(ctx, fresh, mail)
 }
 
-func (p *pool) use(ctx context.Context, lent *conversation, mail letter) error {
-	err := lent.deliver(ctx, mail)
+func (p *pool) use(ctx context.Context, lent *conversation, mail *parcel, next func() *parcel) (left *parcel) {
+	left, err := lent.carry(ctx, mail, next)
 	if lent.keepable(err) && ctx.Err() == nil {
 		p.give(lent)
 	} else {
 		_ = lent.connection.Close()
 	}
-	return err
+	return left
 }
 
 // take returns the connection that was used last, so that what is not needed grows old and ends.
@@ -78,7 +91,6 @@ func (p *pool) take() *conversation {
 }
 
 func (p *pool) give(back *conversation) {
-	back.mails++
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.closed || back.mails >= mailsEach {

@@ -15,11 +15,15 @@ type server struct {
 
 	mutex sync.Mutex
 	// reply answers a command; "" lets the server answer as usual, hangUp ends the connection without a word.
-	reply       func(connection int, command string) string
-	pipelines   bool
+	reply     func(connection int, command string) string
+	pipelines bool
+	// it bears with commands that come one by one, too
+	patient     bool
 	connections []net.Conn
 	mails       []received
 	heard       []string
+	// mails that came in one piece with the end of the one before
+	piped int
 }
 
 type received struct {
@@ -100,6 +104,25 @@ func (s *server) greeted() int {
 	return len(s.connections)
 }
 
+func (s *server) followed() int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.piped
+}
+
+// carried counts the mails that a connection has brought.
+func (s *server) carried(connection int) int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	count := 0
+	for _, one := range s.mails {
+		if one.connection == connection {
+			count++
+		}
+	}
+	return count
+}
+
 func (s *server) talk(connection net.Conn, number int) {
 	defer connection.Close()
 	reader, mail := bufio.NewReader(connection), received{connection: number}
@@ -122,6 +145,9 @@ func (s *server) talk(connection net.Conn, number int) {
 			continue
 		case answer != "":
 			fmt.Fprintf(connection, "%s\r\n", answer)
+			if strings.HasPrefix(answer, "421") {
+				return
+			}
 			continue
 		}
 		switch verb {
@@ -137,7 +163,7 @@ func (s *server) talk(connection net.Conn, number int) {
 			mail = received{from: between(command), connection: number}
 			fmt.Fprint(connection, "250 ok\r\n")
 		case "RCPT":
-			if s.pipelines && reader.Buffered() == 0 {
+			if s.pipelines && !s.patient && reader.Buffered() == 0 {
 				fmt.Fprint(connection, "554 said by itself\r\n")
 				continue
 			}
@@ -145,7 +171,15 @@ func (s *server) talk(connection net.Conn, number int) {
 			fmt.Fprint(connection, "250 ok\r\n")
 		case "DATA":
 			fmt.Fprint(connection, "354 go on\r\n")
-			mail.text = content(reader)
+			whole := false
+			if mail.text, whole = content(reader); !whole {
+				return
+			}
+			if reader.Buffered() > 0 {
+				s.mutex.Lock()
+				s.piped++
+				s.mutex.Unlock()
+			}
 			if !s.judge(connection, number, mail) {
 				return
 			}
@@ -178,14 +212,14 @@ func (s *server) judge(connection net.Conn, number int, mail received) bool {
 	return true
 }
 
-func content(reader *bufio.Reader) string {
-	text := strings.Builder{}
+func content(reader *bufio.Reader) (text string, whole bool) {
+	said := strings.Builder{}
 	for {
 		line, err := reader.ReadString('\n')
 		if err != nil || line == ".\r\n" {
-			return text.String()
+			return said.String(), err == nil
 		}
-		text.WriteString(strings.TrimPrefix(line, "."))
+		said.WriteString(strings.TrimPrefix(line, "."))
 	}
 }
 

@@ -32,7 +32,10 @@ type envelope struct {
 	maybeTaken bool
 }
 
-const usualPriority = "3"
+const (
+	usualPriority = "3"
+	maybeTaken    = "maybeTaken"
+)
 
 func read(properties map[string]string) (settings, error) {
 	told := settings{}
@@ -69,7 +72,7 @@ func (s settings) with(request map[string]string) (envelope, error) {
 		textBody:        request["textBody"],
 		listUnsubscribe: request["listUnsubscribe"],
 		messageID:       request["messageId"],
-		maybeTaken:      request["maybeTaken"] == "true",
+		maybeTaken:      request[maybeTaken] == "true",
 	}
 	for name, value := range map[string]string{"emailFrom": asked.from, "emailTo": asked.to, "subject": asked.subject} {
 		if value == "" {

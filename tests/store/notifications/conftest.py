@@ -90,6 +90,13 @@ class FakeSidecar:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[str, int] = field(default_factory=dict)
     most_at_once: int = 0
+    lists: bool = True
+    """Whether its mail components know lists, as our own do."""
+    list_errors: list[Exception] = field(default_factory=list)
+    begins: int | None = None
+    """How many mails of a list it begins, where it is slow."""
+    together: list[int] = field(default_factory=list)
+    """How many mails each list held that it took."""
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -112,6 +119,23 @@ class FakeSidecar:
             return b""
         finally:
             self.running[name] -= 1
+
+    async def bind_bytes(self, name: str, operation: str, data: bytes) -> bytes:
+        assert operation == "createMany"
+        if name in self.components and not self.lists:
+            raise SidecarError(f"binding {name}: binding {name} does not support operation {operation}")
+        if self.list_errors:
+            raise self.list_errors.pop(0)
+        calls = orjson.loads(data)
+        answers = ["not begun"] * len(calls)
+        for place, call in enumerate(calls[: self.begins]):
+            try:
+                await self.bind(name, "create", **call)
+                answers[place] = ""
+            except SidecarError as error:
+                answers[place] = str(error)
+        self.together.append(len(calls))
+        return orjson.dumps(answers)
 
     async def invoke(self, app_id: str, method: str, path: str, *, query: dict[str, str]) -> Answer:
         assert (app_id, method, path) == ("users", "GET", "/internal/users/contact")
