@@ -23,7 +23,8 @@ from apps.notifications.links import Reader
 from apps.notifications.office import Office, open_office
 from apps.notifications.sealing import Sealer
 from apps.notifications.settings import Settings
-from tests.store.notifications.conftest import FakeDocuments, FakeSidecar, confirmations, customer, execute
+from tests.store.notifications.conftest import confirmations, customer, execute
+from tests.store.notifications.fakes import FakeDocuments, FakeSidecar
 from tests.support.any_request import invented, json_of, operations
 from tests.support.asgi import APP_TOKEN, Reply, call
 

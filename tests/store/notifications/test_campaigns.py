@@ -10,17 +10,8 @@ from apps.notifications.campaigns import CampaignNotFoundError, CampaignStateErr
 from apps.notifications.catalogue import Catalogue
 from apps.notifications.links import Links, Reader
 from apps.notifications.use_cases import TemplateMismatchError
-from tests.store.notifications.conftest import (
-    FakeSidecar,
-    Process,
-    confirmations,
-    contact,
-    customer,
-    rows,
-    running,
-    states,
-    until,
-)
+from tests.store.notifications.conftest import Process, confirmations, contact, customer, rows, running, states, until
+from tests.store.notifications.fakes import FakeSidecar
 
 STAFF = uuid4()
 NEWS = {"subject": "Spring is here", "text": "Everything new."}

@@ -1,21 +1,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
-import pytest
 
 from apps.chassis.database import Database
-from apps.chassis.sidecar import SidecarError
 from apps.contracts.users import SecurityAlert, UserErased
-from apps.notifications import contacts, letters, preferences, store, use_cases
+from apps.notifications import contacts, letters, use_cases
 from apps.notifications.domain import Category
-from apps.notifications.letters import Letter
-from apps.notifications.schemas import Preferences
-from apps.notifications.sources import Channel
 from tests.store.notifications.conftest import (
-    LEASE,
-    FakeSidecar,
     all_in,
     confirmations,
     contact,
@@ -27,31 +20,8 @@ from tests.store.notifications.conftest import (
     states,
     until,
 )
-
-LOST = SidecarError("binding: error invoking output binding: context deadline exceeded")
-AWAY = SidecarError("binding: dial tcp 127.0.0.1:1025: connect: connection refused")
-GONE = SidecarError("binding email: sending email failed: gomail: could not send email 1: 550 5.1.1 no such user")
-
-
-async def wants(database: Database, user: UUID, **wanted: Any) -> None:
-    async with database.transaction() as tx:
-        await preferences.put(tx, user, Preferences.model_validate(wanted))
-
-
-async def write(database: Database, user: UUID, *, category: Category = Category.ORDERS, **told: Any) -> list[UUID]:
-    data = '{"number": "A-1", "total": {"amount": 5, "currency": "EUR"}, "expired_at": "2026-05-01T12:00:00Z"}'
-    asked: dict[str, Any] = {"template": "order-expired", "data": data, **told}
-    letter = Letter(uuid4(), category, user_id=user, **asked)
-    async with database.transaction() as tx:
-        await use_cases.queue(tx, [letter], [None])
-    return [row["id"] for row in await rows(database, "SELECT id FROM messages WHERE state = 'queued' ORDER BY id")]
-
-
-async def sent_by(database: Database, sidecar: FakeSidecar, ids: list[UUID], *ends: str) -> list[str]:
-    async with running(database, sidecar) as process:
-        process.intake.bring(ids)
-        await all_in(database, *(ends or ("delivered",)))
-    return sorted(name for name, _, _ in sidecar.sent)
+from tests.store.notifications.fakes import FakeSidecar
+from tests.store.notifications.writing import GONE, sent_by, wants, write
 
 
 async def test_each_way_that_somebody_opened_is_taken_once(database: Database) -> None:
@@ -129,93 +99,6 @@ async def test_in_quiet_hours_orders_wait_and_security_does_not(database: Databa
         await process.room.sweep()
         await all_in(database, "delivered")
     assert len(sidecar.sent) == 2
-
-
-async def test_the_other_provider_takes_over_while_the_first_is_down_and_is_left_when_it_is_back(
-    database: Database,
-) -> None:
-    users = [await customer(database) for _ in range(4)]
-    ids = await confirmations(database, users)
-    sidecar = FakeSidecar(down={"email": AWAY})
-    sidecar.components.add("email-fallback")
-    async with running(database, sidecar) as process:
-        process.intake.bring(ids[:2])
-
-        async def two() -> bool:
-            return (await states(database)).count("delivered") == 2
-
-        await until(two, "two are sent by the other provider")
-        sidecar.down.clear()
-        process.intake.bring(ids[2:])
-        await all_in(database, "delivered")
-    assert [name for name, _, _ in sidecar.sent] == ["email-fallback"] * 2 + ["email"] * 2
-
-
-async def test_a_refusal_of_the_recipient_is_not_taken_to_another_provider(database: Database) -> None:
-    ids = await confirmations(database, [await customer(database)])
-    sidecar = FakeSidecar(errors=[GONE])
-    sidecar.components.add("email-fallback")
-    await sent_by(database, sidecar, ids, "failed")
-    assert sidecar.tried == ["email"]
-
-
-async def test_a_lost_answer_is_taken_to_no_other_provider_and_repeated_under_the_same_id(database: Database) -> None:
-    ids = await confirmations(database, [await customer(database)])
-    sidecar = FakeSidecar(errors=[LOST])
-    sidecar.components.add("email-fallback")
-    async with running(database, sidecar) as process:
-        process.intake.bring(ids)
-        await all_in(database, "unknown")
-        assert sidecar.tried == ["email"]
-        await make_due(database)
-        await process.room.sweep()
-        await all_in(database, "delivered")
-    [(_, metadata, _)] = sidecar.sent
-    assert metadata["messageId"] == f"<{ids[0]}@sidecart.example>"
-
-
-async def test_a_text_message_whose_answer_was_lost_is_never_sent_again_by_itself(database: Database) -> None:
-    user = await customer(database, phone="+4930123456")
-    sidecar = FakeSidecar(errors=[LOST])
-    async with running(database, sidecar) as process:
-        process.intake.bring(await write(database, user, channels=(Channel.SMS,)))
-        await all_in(database, "unknown")
-        await make_due(database)
-        await process.room.sweep()
-        await all_in(database, "failed")
-    assert sidecar.tried == ["sms"]
-    [row] = await rows(database, "SELECT reason FROM messages")
-    assert row["reason"].startswith("outcome unknown")
-
-
-async def test_a_text_message_is_tried_again_at_once_and_then_later(database: Database) -> None:
-    user = await customer(database, phone="+4930123456")
-    sidecar = FakeSidecar(errors=[AWAY])
-    assert await sent_by(database, sidecar, await write(database, user, channels=(Channel.SMS,))) == ["sms"]
-    assert sidecar.tried == ["sms", "sms"]
-    sidecar.errors = [AWAY, AWAY]
-    await sent_by(database, sidecar, await write(database, user, channels=(Channel.SMS,)), "delivered", "retrying")
-    assert sidecar.tried == ["sms"] * 4
-
-
-@pytest.mark.parametrize(("channel", "tries"), [(Channel.EMAIL, 1), (Channel.SMS, 0)])
-async def test_what_a_process_had_begun_when_it_died_is_resolved_by_the_rule_of_its_channel(
-    database: Database, channel: Channel, tries: int
-) -> None:
-    user = await customer(database, phone="+4930123456")
-    [begun] = await write(database, user, channels=(channel,))
-    idle = next(id_ for id_ in await write(database, user, channels=(channel,)) if id_ != begun)
-    async with database.transaction() as tx:
-        assert len(await store.claim(tx, [begun, idle], "a process that died", LEASE)) == 2
-        assert await store.start(tx, [begun], "a process that died") == {begun}
-    await make_due(database)
-    sidecar = FakeSidecar()
-    async with running(database, sidecar):
-        await all_in(database, "delivered", "failed")
-    sent = [metadata.get("X-Message-Id") or metadata["messageId"][1:37] for _, metadata, _ in sidecar.sent]
-    # what was not begun cannot have been sent: it is, once, whatever its channel
-    assert sent.count(str(idle)) == 1
-    assert sent.count(str(begun)) == tries
 
 
 async def test_after_two_bounces_nothing_but_security_is_sent_there(database: Database) -> None:

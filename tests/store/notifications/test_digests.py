@@ -5,17 +5,8 @@ from apps.notifications import digests, preferences
 from apps.notifications.catalogue import Catalogue
 from apps.notifications.domain import Category
 from apps.notifications.schemas import Preferences
-from tests.store.notifications.conftest import (
-    FakeSidecar,
-    all_in,
-    confirmations,
-    customer,
-    execute,
-    rows,
-    running,
-    states,
-    until,
-)
+from tests.store.notifications.conftest import all_in, confirmations, customer, execute, rows, running, states, until
+from tests.store.notifications.fakes import FakeSidecar
 
 
 async def reader(database: Database, digest: str | None = "daily", **changes: str) -> UUID:

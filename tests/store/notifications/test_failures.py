@@ -9,16 +9,8 @@ from apps.notifications import store
 from apps.notifications.domain import Category
 from apps.notifications.letters import Letter
 from apps.notifications.shipped import shipped
-from tests.store.notifications.conftest import (
-    FakeSidecar,
-    all_in,
-    confirmations,
-    contact,
-    customer,
-    make_due,
-    rows,
-    running,
-)
+from tests.store.notifications.conftest import all_in, confirmations, contact, customer, make_due, rows, running
+from tests.store.notifications.fakes import FakeSidecar
 
 REFUSED = SidecarError("binding email: sending email failed: gomail: could not send email 1: 550 5.1.1 no such user")
 AWAY = SidecarError("binding email: dial tcp 127.0.0.1:1025: connect: connection refused")

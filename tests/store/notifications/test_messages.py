@@ -15,16 +15,8 @@ from apps.notifications.catalogue import Catalogue, UnknownTemplateError
 from apps.notifications.domain import Outcome, State
 from apps.notifications.schemas import SendNotification
 from apps.notifications.use_cases import TemplateMismatchError
-from tests.store.notifications.conftest import (
-    LEASE,
-    FakeSidecar,
-    all_in,
-    execute,
-    order_paid,
-    rows,
-    running,
-    states,
-)
+from tests.store.notifications.conftest import LEASE, all_in, execute, order_paid, rows, running, states
+from tests.store.notifications.fakes import FakeSidecar
 
 TOKEN = "t0k3n"
 CATALOGUE = Catalogue()

@@ -4,15 +4,8 @@ from apps.chassis.database import Database
 from apps.chassis.sidecar import SidecarError
 from apps.notifications import receipts
 from apps.notifications.receipts import Receipt
-from tests.store.notifications.conftest import (
-    FakeSidecar,
-    all_in,
-    confirmations,
-    customer,
-    rows,
-    running,
-    states,
-)
+from tests.store.notifications.conftest import all_in, confirmations, customer, rows, running, states
+from tests.store.notifications.fakes import FakeSidecar
 
 LOST = SidecarError("binding email: context deadline exceeded")
 

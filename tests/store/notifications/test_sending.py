@@ -13,7 +13,6 @@ from apps.notifications.letters import Letter
 from tests.store.notifications.conftest import (
     DEADLINE_S,
     LEASE,
-    FakeSidecar,
     all_in,
     confirmations,
     customer,
@@ -26,6 +25,7 @@ from tests.store.notifications.conftest import (
     states,
     until,
 )
+from tests.store.notifications.fakes import FakeSidecar
 
 
 async def test_each_mail_goes_to_its_own_customer_one_at_a_time(database: Database) -> None:

@@ -10,18 +10,9 @@ from apps.chassis.sidecar import SidecarError
 from apps.notifications import providers, store
 from apps.notifications.domain import Category
 from apps.notifications.letters import Letter
-from tests.store.notifications.conftest import (
-    FakeSidecar,
-    all_in,
-    confirmations,
-    customer,
-    make_due,
-    rows,
-    running,
-    states,
-    until,
-)
-from tests.store.notifications.test_channels import AWAY, GONE, LOST
+from tests.store.notifications.conftest import all_in, confirmations, customer, make_due, rows, running, states, until
+from tests.store.notifications.fakes import FakeSidecar
+from tests.store.notifications.writing import AWAY, GONE, LOST
 
 NEWS = '{"subject": "Spring is here", "text": "Everything new."}'
 MANY = 25

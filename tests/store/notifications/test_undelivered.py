@@ -12,18 +12,8 @@ from apps.notifications.domain import Category
 from apps.notifications.failed_messages import CodeIsGoneError, Count, Filter, NotUndeliveredError
 from apps.notifications.letters import Letter
 from apps.notifications.undelivered import BATCH
-from tests.store.notifications.conftest import (
-    FakeDocuments,
-    FakeSidecar,
-    Process,
-    all_in,
-    confirmations,
-    customer,
-    execute,
-    rows,
-    running,
-    states,
-)
+from tests.store.notifications.conftest import Process, all_in, confirmations, customer, execute, rows, running, states
+from tests.store.notifications.fakes import FakeDocuments, FakeSidecar
 
 REFUSED = SidecarError("binding email: sending email failed: gomail: could not send email 1: 550 5.7.1 not today")
 
