@@ -1,9 +1,7 @@
 """The whole system for a test: a home and ports of its own, up at the start, down at the end whatever happens."""
 
-import fcntl
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -20,11 +18,10 @@ from stack import plan, secrets_file, status, supervisor, tokens, topology
 from stack.home import CHECKOUT, Home
 from stack.logs import tail
 from stack.ports import is_free
+from tests.support import offsets
 from tests.support.orphans import seen_to
 from tests.support.outside import Outside
 
-# With the highest fixed port these stay below 32768, from where the kernel hands out ports of its own.
-OFFSETS = range(10000, 16001, 37)
 UP_DEADLINE_S = 900
 # a store is let go a minute after it was left, at the earliest
 COMMAND_DEADLINE_S = 300
@@ -85,21 +82,13 @@ class System(Outside):
 
     def take_offset(self) -> None:
         """Hold, until the end, an offset that no other test holds and whose ports are all free."""
-        for offset in random.sample(OFFSETS, len(OFFSETS)):
-            ports = plan.ports(Home(root=self.root, offset=offset), topology.load(self.file))
-            held = Path(tempfile.gettempdir(), f"sidecart-offset-{offset}.lock").open("w")  # noqa: SIM115 - held on to
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                held.close()
-                continue
-            if all(is_free(port) for port in ports.values()):
-                self._cleanup.callback(held.close)
-                self.offset = offset
-                self._cleanup.enter_context(seen_to(self._command("down"), CHECKOUT, self.env))
-                return
-            held.close()
-        raise AssertionError("no port offset is free: too many systems run on this machine")
+        self.offset, held = offsets.take(self._is_free)
+        self._cleanup.callback(held.close)
+        self._cleanup.enter_context(seen_to(self._command("down"), CHECKOUT, self.env))
+
+    def _is_free(self, offset: int) -> bool:
+        ports = plan.ports(Home(root=self.root, offset=offset), topology.load(self.file))
+        return all(is_free(port) for port in ports.values())
 
     def up(self, *options: str) -> None:
         """Start and return when all is ready; a port that was taken meanwhile moves the system to another offset."""
