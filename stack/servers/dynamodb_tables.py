@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final
 
 from moto.core import responses  # pyright: ignore[reportMissingImports]
 from moto.core.request import Request  # pyright: ignore[reportMissingImports]
@@ -48,20 +48,22 @@ def answer(headers: dict[str, str], body: bytes) -> tuple[int, dict[str, Any], s
 class Journal:
     """Every write, a line each: what is in memory is done again from it before anybody is let in."""
 
-    def __init__(self, file: TextIO, signed: str) -> None:
+    def __init__(self, file: BinaryIO, signed: str) -> None:
         self._file, self._signed = file, signed
 
     def note(self, region: str, target: str, body: str) -> None:
         """Keep a write, even should the process be killed while it is done."""
         if target.rpartition(".")[2] in WRITES:
-            self._file.write(json.dumps([region, target, body]) + "\n")
+            self._file.write(json.dumps([region, target, body]).encode() + b"\n")
             self._file.flush()
 
     def redo(self) -> int:
         """Do again what was written, and tell how much that was."""
         self._file.seek(0)
-        # the last line may have been cut off by a kill: nobody was told that it was written
-        lines = [line for line in self._file if line.endswith("\n")]
+        whole = self._file.read()
+        # a last line that a kill cut off goes: nobody was told that it was written, and the next is no part of it
+        self._file.truncate(whole.rfind(b"\n") + 1)
+        *lines, _ = whole.split(b"\n")
         for line in lines:
             self.do(*json.loads(line))
         return len(lines)
@@ -98,7 +100,7 @@ def _headers(head: str) -> Iterator[tuple[str, str]]:
 
 async def serve(port: int, file: Path, region: str, signed: str, create: str) -> None:
     """Let callers in once all is there as it was; a new journal begins with its table."""
-    with file.open("a+") as kept:
+    with file.open("a+b") as kept:
         journal = Journal(kept, signed)
         if not journal.redo():
             target = "DynamoDB_20120810.CreateTable"

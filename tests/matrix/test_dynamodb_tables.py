@@ -82,6 +82,10 @@ async def test_what_was_answered_is_there_after_a_kill_and_what_was_cut_off_is_n
         journal.write(tables.journal.read_text().splitlines()[-1].replace("||1", "||2")[:-9])
     tables.start()
     async with aiohttp.ClientSession() as session:
-        gets = [ask(session, tables.port, "GetItem", Key={"key": item(number)["key"]}) for number in range(ITEMS)]
+        await ask(session, tables.port, "PutItem", Item=item(ITEMS))
+    tables.kill()
+    tables.start()
+    async with aiohttp.ClientSession() as session:
+        gets = [ask(session, tables.port, "GetItem", Key={"key": item(number)["key"]}) for number in range(ITEMS + 1)]
         found = [reply.get("Item") for reply in await asyncio.gather(*gets)]
-    assert found == [None if number == 1 else item(number) for number in range(ITEMS)]
+    assert found == [None if number == 1 else item(number) for number in range(ITEMS + 1)]
