@@ -82,7 +82,7 @@ async def send(chassis: Chassis) -> None:
     room = office.room
     resolver = Resolver(room, chassis.database, partial(clients.contact_of, chassis.sidecar))
     await until_done(room.take_over)
-    steps = (room.claim, room.begin, room.write_outcomes, room.renew)
+    steps = (room.claim, room.claim_marketing, room.begin, room.write_outcomes, room.renew)
     keeping = [asyncio.create_task(for_ever(step)) for step in steps]
     sending = [asyncio.create_task(for_ever(lane.send_next)) for lane in _lanes(chassis, office)]
     sending += [asyncio.create_task(for_ever(resolver.resolve_next)) for _ in range(chassis.settings.resolvers)]

@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -20,10 +19,8 @@ from apps.notifications.sources import Channel
 
 _CLAIMED_AT_ONCE = 200
 _RENEWALS_PER_LEASE = 3
-# Claims and outcomes that follow closely are gathered this long: a statement for three mails costs hardly more than one
-# for one. Readers wait for a claim, and nobody for an outcome but a lane that is far ahead of what is written.
+# Claims that follow closely are gathered this long: a statement for three mails costs hardly more than one for one.
 _CLAIMS_GATHER_S = 0.02
-_OUTCOMES_GATHER_S = 0.1
 # A campaign never fills a process: orders that come meanwhile find room, and overtake.
 _SHARE_OF_MARKETING = 4
 
@@ -43,11 +40,10 @@ class PostRoom:
         self._queues = Queues()
         self.strangers: asyncio.Queue[Message] = asyncio.Queue()
         """Messages whose contact is not known here."""
-        self._outcomes: list[tuple[Outcome, asyncio.Future[None]]] = []
-        self._settled = asyncio.Event()
-        self._pressed = asyncio.Event()
+        self._noted = settling.Noted()
         self._claiming = Pace(_CLAIMS_GATHER_S)
         self._sweeping = asyncio.Lock()
+        self._campaign = asyncio.Event()
         self._behind = False
         self._open = False
 
@@ -79,7 +75,14 @@ class PostRoom:
         if self._behind and self._has_room():
             await self._sweep_urgent()
         if self._intake.marketing:
-            await self._sweep_marketing()
+            self._campaign.set()
+
+    async def claim_marketing(self) -> None:
+        """Wait until a campaign has more, and claim what its share of the room holds; no other claim waits for that."""
+        await self._campaign.wait()
+        self._campaign.clear()
+        while await self._sweep_marketing():
+            pass
 
     async def _claim(self, ids: Sequence[UUID]) -> None:
         leased_until = self._lease_end()
@@ -99,22 +102,24 @@ class PostRoom:
 
     async def _sweep_urgent(self) -> None:
         limit = self.room
-        leased_until = self._lease_end()
-        async with self._database.transaction() as tx:
-            messages = await store.claim_due(tx, limit, self._holder, self._lease) if limit else []
-        self._behind = len(messages) == limit
-        self._admit(messages, leased_until)
+        self._behind = (await self._claim_due(limit) if limit else 0) == limit
 
-    async def _sweep_marketing(self) -> None:
+    async def _sweep_marketing(self) -> bool:
+        """Tell whether there may be more."""
         async with self._sweeping:  # two at once would take the same room twice
-            limit = self.room_for_marketing
-            if limit * 2 * _SHARE_OF_MARKETING < self._capacity:
-                return
-            leased_until = self._lease_end()
-            async with self._database.statement() as tx:
-                messages = await store.claim_due(tx, limit, self._holder, self._lease, marketing=True)
-            self._intake.marketing = len(messages) == limit
-            self._admit(messages, leased_until)
+            room = self.room_for_marketing
+            if room * 2 * _SHARE_OF_MARKETING < self._capacity:
+                return False
+            limit = min(room, _CLAIMED_AT_ONCE)
+            self._intake.marketing = await self._claim_due(limit, marketing=True) == limit
+            return self._intake.marketing
+
+    async def _claim_due(self, limit: int, *, marketing: bool = False) -> int:
+        leased_until = self._lease_end()
+        async with self._database.statement() as tx:
+            messages = await store.claim_due(tx, limit, self._holder, self._lease, marketing=marketing)
+        self._admit(messages, leased_until)
+        return len(messages)
 
     async def begin(self) -> None:
         """Wait until lanes want more, and note in one statement which messages are about to be handed over."""
@@ -170,37 +175,26 @@ class PostRoom:
 
     def note(self, outcome: Outcome) -> asyncio.Future[None]:
         """Note what became of a message; the future tells when that is written."""
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._outcomes.append((outcome, written))
-        self._settled.set()
-        return written
+        return self._noted.add(outcome)
 
     def press(self) -> None:
         """Have outcomes written now: somebody waits for it."""
-        self._pressed.set()
+        self._noted.press()
 
     async def write_outcomes(self) -> None:
         """Wait for outcomes and write all there are in one statement."""
-        await self._settled.wait()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_OUTCOMES_GATHER_S):
-                await self._pressed.wait()
-        self._pressed.clear()
+        await self._noted.gather()
         await self.flush()
 
     async def flush(self) -> None:
         """Write the outcomes noted so far, and promise to tell of them; they stay noted where that fails."""
-        batch = tuple(self._outcomes)
-        if batch:
+        outcomes = self._noted.outcomes()
+        if outcomes:
             async with self._database.transaction() as tx:
-                await settling.write(tx, [outcome for outcome, _ in batch], self._holder)
-        del self._outcomes[: len(batch)]
-        for outcome, written in batch:
+                await settling.write(tx, outcomes, self._holder)
+        for outcome in outcomes:
             self._let_go(outcome.message_id)
-            if not written.done():
-                written.set_result(None)
-        if not self._outcomes:
-            self._settled.clear()
+        self._noted.written(len(outcomes))
         if self._has_room() and (self._behind or len(self._intake) or self._intake.marketing):
             self._intake.called.set()
 
@@ -208,7 +202,7 @@ class PostRoom:
         """Prolong the leases after a while, so that a slow provider does not have its messages sent twice."""
         await asyncio.sleep(self._lease.total_seconds() / _RENEWALS_PER_LEASE)
         # what has an outcome is being written: renewing it as well could deadlock with that
-        ids = self._leased_until.keys() - {outcome.message_id for outcome, _ in self._outcomes}
+        ids = self._leased_until.keys() - {outcome.message_id for outcome in self._noted.outcomes()}
         if not ids:
             return
         leased_until = self._lease_end()
