@@ -61,6 +61,10 @@ func TestAListFailsAsAWholeWhereTheServerIsAwayOrDoesNotLikeOurLogin(t *testing.
 			t.Errorf("%s: %v", at, err)
 		}
 	}
+	// each conversation found out once, and no mail more was tried
+	if s.greeted() > 2*bulkAtOnce {
+		t.Errorf("%d connections", s.greeted())
+	}
 	_ = s.listener.Close()
 	_, err := mailer(t, s, nil).Invoke(context.Background(), many(t, readers(20, nil)))
 	if err == nil || !strings.Contains(err.Error(), "dial tcp") || len(s.kept()) > 0 {
