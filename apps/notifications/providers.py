@@ -60,7 +60,7 @@ class Providers:
         """
         name = self._names[0]
         try:
-            told = orjson.loads(await self._binding.bind_bytes(name, "createMany", orjson.dumps(calls)))
+            told = _told(await self._binding.bind_bytes(name, "createMany", orjson.dumps(calls)), len(calls))
         except SidecarError as error:
             self._alone_until = time.monotonic() + _ALONE_FOR_S
             lost = failure_of(str(error)) is Failure.UNKNOWN
@@ -95,3 +95,14 @@ class Providers:
 
 def _answer(name: str, report: str) -> Answer:
     return name, failure_of(report) if report else None, report
+
+
+def _told(answer: bytes, count: int) -> list[str]:
+    """Read what became of *count* mails; an answer that does not tell is as good as lost."""
+    try:
+        told = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        told = None
+    if not isinstance(told, list) or len(told) != count:
+        raise SidecarError("the component gave no answer that can be read")
+    return [str(said) for said in told]

@@ -187,3 +187,11 @@ async def test_told_to_stop_it_finishes_the_list_in_hand_and_leaves_the_rest(dat
     async with running(database, sidecar, port=2):
         await all_in(database, "delivered")
     assert sorted(ids_of(sidecar)) == ids
+
+
+async def test_an_answer_that_does_not_tell_of_each_is_as_good_as_lost(database: Database) -> None:
+    ids = await news(database, 5)
+    sidecar = FakeSidecar(odd_answer=b'["", ""]')
+    async with running(database, sidecar) as process:
+        process.intake.bring(ids)
+        await all_in(database, "unknown")
