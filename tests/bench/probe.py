@@ -5,7 +5,6 @@ Everything is the system's own configuration with the app-ids exchanged, in a fo
 
 import os
 import socket
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import yaml
 from stack import runtime, secrets_file, topology
 from stack.home import CHECKOUT, Home
 from stack.services import Services
+from tests.support import children
 from tests.support.system import wait_for
 from tests.support.visitor import stop
 
@@ -79,7 +79,7 @@ class Probe:
         return found
 
     def _start(self, argv: list[str], env: dict[str, str], log: Any) -> None:
-        child = subprocess.Popen(argv, env=env, cwd=CHECKOUT, stdout=log, stderr=log)
+        child = children.start(argv, env=env, cwd=CHECKOUT, stdout=log, stderr=log)
         self._cleanup.callback(stop, child)
 
 

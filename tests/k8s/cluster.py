@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from stack.servers import debian
 from stack.watched import to_stderr
+from tests.support import children
 
 TOKEN: Final = "an-administrator-of-this-test-alone"
 DEADLINE_S: Final = 90.0
@@ -93,7 +94,7 @@ def running(
 ) -> Generator[subprocess.Popen[bytes]]:
     """Run a program with its output in a file, and end it with the block."""
     with (home / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
+        process = children.start(
             command, stdout=log, stderr=subprocess.STDOUT, env=_own_home(home) | dict(environment or {})
         )
         try:

@@ -15,6 +15,7 @@ from stack.home import Home
 from stack.ports import is_free
 from stack.servers import dynamodb
 from stack.watched import to_stderr
+from tests.support import children
 
 ITEMS, CALLERS = 300, 20
 STARTS_S = 60
@@ -32,7 +33,7 @@ class Tables:
 
     def start(self) -> None:
         it = self._program
-        self._running = subprocess.Popen(it.argv, env=it.env, cwd=it.cwd)
+        self._running = children.start(it.argv, env=it.env, cwd=it.cwd)
         limit = time.monotonic() + STARTS_S
         while is_free(self.port):
             assert self._running.poll() is None, "it ended as it started"

@@ -18,6 +18,7 @@ from stack.readiness import ready_names
 from stack.servers import resolver, vault
 from stack.watched import to_stderr
 from tests.matrix.columns import expected
+from tests.support import children
 from tests.support.stand_ins import free_port
 from tests.support.system import wait_for
 
@@ -43,7 +44,7 @@ def server(home: Home) -> Program:
 
 
 def started(stack: ExitStack, home: Home, program: Program) -> "subprocess.Popen[bytes]":
-    process = stack.enter_context(subprocess.Popen(program.argv, env=program.env, cwd=program.cwd))
+    process = stack.enter_context(children.start(program.argv, env=program.env, cwd=program.cwd))
     stack.callback(process.terminate)
     wait_for(lambda: ready_names(home, [program]), "the server to be ready", READY_S)
     return process
@@ -77,9 +78,7 @@ def test_a_sidecar_reads_every_secret_from_vault_also_after_it_was_killed(
         vault.prepare(home, secrets)
         env = os.environ | {name: it for name, it in addresses.every(home).items() if "VAULT" in name}
         daprd = stack.enter_context(
-            subprocess.Popen(
-                sidecar(tmp_path, port), env=env | {"DAPR_HOST_IP": "127.0.0.1"}, stdout=subprocess.DEVNULL
-            )
+            children.start(sidecar(tmp_path, port), env=env | {"DAPR_HOST_IP": "127.0.0.1"}, stdout=subprocess.DEVNULL)
         )
         stack.callback(daprd.terminate)
         wait_for(lambda: secret(port, "smtp-user"), "the sidecar to read a secret", READY_S)

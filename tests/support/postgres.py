@@ -1,6 +1,5 @@
 """A real PostgreSQL for the tests of one session, with the roles and rights that the stack gives."""
 
-import ctypes
 import itertools
 import shutil
 import signal
@@ -19,7 +18,7 @@ from psycopg.sql import SQL, Identifier
 
 from apps.chassis import migrate, schema
 from stack import databases, postgres
-from stack.launch import PR_SET_PDEATHSIG
+from tests.support import children
 
 _SETTINGS = {
     "fsync": "off",
@@ -114,19 +113,18 @@ def cluster(**settings: str) -> Iterator[Cluster]:
 def _start(
     user: str | None, data: Path, port: int, settings: Mapping[str, str] = MappingProxyType({})
 ) -> subprocess.Popen[bytes]:
-    """Start the server as our child, whose end the kernel makes its own: a killed test run leaves no orphan."""
     own = {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(data)}
     command = [str(postgres.binary("postgres")), "-D", str(data)]
     command += [part for name, value in {**_SETTINGS, **own, **settings}.items() for part in ("-c", f"{name}={value}")]
     with (data / "log").open("wb") as log:
-        server = subprocess.Popen(
+        server = children.start(
             command,
+            farewell=signal.SIGQUIT,
             **postgres.identity(user),
             cwd=data,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0),  # noqa: PLW1509
         )
     limit = time.monotonic() + _START_S
     while True:

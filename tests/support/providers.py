@@ -22,6 +22,7 @@ from stack import component_files, runtime, secrets_file, topology
 from stack.home import CHECKOUT
 from stack.stand_ins.providers import certificates
 from stack.stand_ins.providers.site import HOSTS
+from tests.support import children
 from tests.support.programs import until
 from tests.support.stand_ins import free_port
 
@@ -169,7 +170,7 @@ def lone_daprd(folder: Path, world: World) -> Generator[Lone]:
             threading.Thread(target=server.serve_forever, daemon=True).start()
         lone = Lone(free_port())
         command = _command(folder, lone.port)
-        process = subprocess.Popen(
+        process = children.start(
             command, env=_environment(made.authority, proxy.server_address[1]), stdout=log, stderr=subprocess.STDOUT
         )
         try:

@@ -18,6 +18,7 @@ from stack.cache import beside, cache_root, once
 from stack.failures import failure
 from stack.go_toolchain import find_go
 from stack.watched import run_watched, to_stderr
+from tests.support import children
 from tests.support.stand_ins import free_port
 from tests.support.system import wait_for
 
@@ -111,7 +112,7 @@ class Proxies:
 
     def __enter__(self) -> Self:
         command = [str(program()), "-host", "127.0.0.1", "-port", str(self._port)]
-        self._child = subprocess.Popen(command, env={**os.environ, "LOG_LEVEL": "error"}, stdout=subprocess.DEVNULL)
+        self._child = children.start(command, env={**os.environ, "LOG_LEVEL": "error"}, stdout=subprocess.DEVNULL)
         wait_for(self._ready, "Toxiproxy to be ready")
         return self
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from tests.support import children
 from tests.support.programs import until
 
 _CLIENT_TIMEOUT_S = 60
@@ -59,7 +60,7 @@ class StandIn:
         return [sys.executable, "-m", f"stack.stand_ins.{self.module}", *ports, "--data", str(self.data)]
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command(), env={**os.environ, **self.environment})
+        self.process = children.start(self.command(), env={**os.environ, **self.environment})
         until(self.healthy, f"{self.module} is ready")
 
     def complaint(self) -> str:

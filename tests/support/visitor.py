@@ -14,6 +14,7 @@ from stack import runtime, secrets_file, topology
 from stack.home import CHECKOUT, Home
 from stack.program import Program
 from stack.services import Services
+from tests.support import children
 from tests.support.stand_ins import free_port
 from tests.support.system import System, wait_for
 from tests.support.wire import ask
@@ -53,7 +54,7 @@ class Visitor:
             program = self._program(folder)
             files = {name: Path(path).read_text() for name, path in program.env_from_files.items()}
             log = stack.enter_context((folder / "log").open("w+"))
-            child = subprocess.Popen(
+            child = children.start(
                 program.argv, env={**os.environ, **program.env, **files}, cwd=CHECKOUT, stdout=log, stderr=log
             )
             stack.callback(stop, child)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stack.home import CHECKOUT
@@ -19,6 +20,14 @@ from tests.support.orphans import seen_to
 with seen_to(["touch", sys.argv[2]], Path("/"), {}):
     Path(sys.argv[1]).touch()
     time.sleep(600)
+"""
+WITH_A_CHILD = """
+import sys, time
+from pathlib import Path
+from tests.support import children
+child = children.start(["sleep", "600"])
+Path(sys.argv[1]).write_text(f"{child.pid}\\n")
+time.sleep(600)
 """
 TAKEN_DOWN = """
 import time
@@ -49,6 +58,15 @@ def test_who_is_killed_is_cleaned_up_after(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HELD, str(up), str(down)], cwd=CHECKOUT) as child:
         assert ends(child, up, signal.SIGKILL) == -signal.SIGKILL
     wait_for(lambda: down.exists() or None, "the guard to have acted", 60)
+
+
+def test_no_child_outlives_who_started_it(tmp_path: Path) -> None:
+    told = tmp_path / "child"
+    with subprocess.Popen([sys.executable, "-c", WITH_A_CHILD, str(told)], cwd=CHECKOUT) as parent:
+        wait_for(lambda: told.exists() and told.read_text().endswith("\n"), "the child to be there", 60)
+        child = psutil.Process(int(told.read_text()))
+        parent.kill()
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the child to be gone", 60)
 
 
 def test_who_ends_in_order_needs_no_guard(tmp_path: Path) -> None:
