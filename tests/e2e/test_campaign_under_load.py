@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from statistics import median
+from statistics import mean, median
 
 import pytest
 
@@ -20,8 +20,8 @@ from tests.support.shop import Shop, until
 from tests.support.system import System
 
 MAILS = int(os.environ.get("SIDECART_CAMPAIGN_MAILS", "100000"))
-BARE = max(1_000, MAILS // 25)
-"""Enough for a few seconds of a bare loop."""
+BARE = max(4_000, MAILS // 10)
+"""Enough for some seconds of a bare loop."""
 BUYERS = 50
 ORDERS_A_SECOND = float(os.environ.get("SIDECART_CAMPAIGN_ORDERS", "5"))
 CONFIRMED_MS = 300
@@ -121,7 +121,7 @@ async def test_a_campaign_is_fast_stays_small_and_delays_nobody(shop: Shop) -> N
     system, watch, buyers = shop.system, Watch(), list(people(BUYERS))
     await publish(system, "users", buyers)
     id_ = await draft(shop, MAILS)
-    bare = await asyncio.to_thread(bare_rate, system, BARE)
+    bare = [await asyncio.to_thread(bare_rate, system, BARE)]
     processes = Processes(Home(root=system.root, offset=system.offset))
     kept, before = mails_kept(system), processes.read()
     began = time.monotonic()
@@ -137,18 +137,23 @@ async def test_a_campaign_is_fast_stays_small_and_delays_nobody(shop: Shop) -> N
     watch.over.set()
     await asyncio.gather(*tasks)
     shown = await done(shop, id_, deadline_s=60)
+    # a machine that others share is now faster, now slower: the loop runs before the campaign and after it
+    bare.append(await asyncio.to_thread(bare_rate, system, BARE))
     took = spread(await confirmed(system, watch.published, buyers))
     rate = MAILS / (ended - began)
+    share = rate / mean(bare)
     grown, most = watch.growth("notifications")
     cpu = {name: round((after.cpu_s[name] - before.cpu_s[name]) / MAILS * 1000, 3) for name in after.cpu_s}
-    print(f"\nload {os.getloadavg()[0]:.1f}; bare {bare:.0f}/s, campaign {rate:.0f}/s: {rate / bare:.0%} of it")
+    print(
+        f"\nload {os.getloadavg()[0]:.1f}; bare {bare[0]:.0f} and {bare[1]:.0f}/s, campaign {rate:.0f}/s: {share:.0%}"
+    )
     print(f"confirmations {took}; memory x {grown:.3f}, {most / 2**20:.0f} MiB at most")
     print("ms of CPU a mail:", {name: cost for name, cost in sorted(cpu.items(), key=lambda it: -it[1]) if cost > 0.01})
     # one number that is missed must not hide the others
     promises = {
         "each mail sent once": (shown["sent"], shown["failed"], shown["skipped"]) == (MAILS, 0, 0),
         f"confirmations within {CONFIRMED_MS} ms at p95": took["p95_ms"] <= CONFIRMED_MS,
-        f"{SHARE_OF_BARE:.0%} of the bare loop": rate >= bare * SHARE_OF_BARE,
+        f"{SHARE_OF_BARE:.0%} of the bare loop": share >= SHARE_OF_BARE,
         f"memory grows by less than x {FLAT}": grown <= FLAT,
     }
     assert [promise for promise, kept in promises.items() if not kept] == [], shown
