@@ -1,7 +1,6 @@
 """The documents of a role from one of its stores to the other: page by page, and taken up where it stopped."""
 
 import time
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,9 +11,6 @@ from stack.home import Home
 from stack.progress import Progress
 
 PAGE = 100
-# A store that takes documents one by one may need longer for a page than a call may take: then it is asked for less.
-LEAST = 5
-SMALLER_AFTER_S = 10.0
 RATE = 2_000
 SAY_EVERY_S = 2.0
 SHOWN = 5
@@ -95,7 +91,7 @@ def _pass(home: Home, copy: Copy, progress: Progress, rate: int) -> Copy:
     limit = PAGE
     while True:
         body = copy.model_dump(include={"role", "source", "target", "after", "until"}) | {"limit": limit}
-        page = _ask(home, app_id, body)
+        page = operating.ask_page(home, app_id, PATH, body)
         copy.checked += page["checked"]
         copy.copied += page["copied"]
         copy.lost += page["lost"]
@@ -109,16 +105,6 @@ def _pass(home: Home, copy: Copy, progress: Progress, rate: int) -> Copy:
             progress.say(_figures(copy))
         # live traffic shares both stores
         time.sleep(max(0.0, began + (copy.checked - already) / rate - time.monotonic()))
-
-
-def _ask(home: Home, app_id: str, body: dict[str, Any]) -> Any:
-    """Have one page copied, a smaller one where the stores do not manage it in time."""
-    while body["limit"] > LEAST:
-        try:
-            return operating.ask_any(home, app_id, PATH, body, patience_s=SMALLER_AFTER_S)
-        except operating.BusyError:
-            body["limit"] = max(LEAST, body["limit"] // 4)
-    return operating.ask_any(home, app_id, PATH, body)
 
 
 def _figures(copy: Copy) -> str:

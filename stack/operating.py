@@ -16,6 +16,10 @@ T = TypeVar("T")
 ANSWER_S = 60.0
 PATIENCE_S = 90.0
 PAUSE_S = 0.5
+# A store or a broker that takes things one by one, or confirms each from a busy disk, may need longer for a page than a
+# call may take: then it comes again in smaller pieces.
+LEAST = 5
+SMALLER_AFTER_S = 10.0
 DONE = range(200, 300)
 # Asked again, it may go better: the service starts, its broker or store is away, its database is busy.
 PASSING = range(500, 600)
@@ -70,6 +74,16 @@ def exchange(
 def ask_any(home: Home, app_id: str, path: str, body: object, *, patience_s: float = PATIENCE_S) -> Any:
     """Post to whichever replica can, and wait a while where none can: one that crashed is being started again."""
     return any_of(home, app_id, lambda replica: ask(home, replica, path, body), patience_s)
+
+
+def ask_page(home: Home, app_id: str, path: str, page: dict[str, Any]) -> Any:
+    """Post a page as `ask_any` does, a smaller one where it is not done in time; its `limit` says how large it was."""
+    while page["limit"] > LEAST:
+        try:
+            return ask_any(home, app_id, path, page, patience_s=SMALLER_AFTER_S)
+        except BusyError:
+            page["limit"] = max(LEAST, page["limit"] // 4)
+    return ask_any(home, app_id, path, page)
 
 
 def any_of(home: Home, app_id: str, question: Callable[[Program], T], patience_s: float = PATIENCE_S) -> T:

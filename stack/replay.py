@@ -13,10 +13,6 @@ from stack.home import Home
 from stack.progress import Progress
 
 PAGE = 100
-# A broker that confirms each fact from a busy disk may need longer for a page than a publish may take: then it comes
-# again in smaller pieces.
-LEAST = 5
-SMALLER_AFTER_S = 10.0
 # Facts a second: live traffic shares the broker and the consumers.
 RATE = 300
 SAY_EVERY_S = 2.0
@@ -76,7 +72,7 @@ def _service(home: Home, replay: Replay, progress: Progress) -> Counter[str]:
     }
     began = said = time.monotonic()
     while True:
-        answer = _publish(home, app_id, page)
+        answer = operating.ask_page(home, app_id, PATH, page)
         told.update(answer["published"])
         unreadable += answer["unreadable"]
         page["after"] = answer["next"]
@@ -89,16 +85,6 @@ def _service(home: Home, replay: Replay, progress: Progress) -> Counter[str]:
         time.sleep(max(0.0, began + told.total() / replay.rate - time.monotonic()))
     progress.say(f"{app_id}: {told.total():,} published again{_doubts(replay, answer['kept_since'], unreadable)}")
     return told
-
-
-def _publish(home: Home, app_id: str, page: dict[str, Any]) -> Any:
-    """Have one page published, a smaller one where the broker does not take it whole in time."""
-    while page["limit"] > LEAST:
-        try:
-            return operating.ask_any(home, app_id, PATH, page, patience_s=SMALLER_AFTER_S)
-        except operating.BusyError:
-            page["limit"] = max(LEAST, page["limit"] // 4)
-    return operating.ask_any(home, app_id, PATH, page)
 
 
 def _doubts(replay: Replay, kept_since: str, unreadable: int) -> str:
