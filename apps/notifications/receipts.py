@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from apps.chassis.hot import Hot
+from apps.chassis.texts import STORABLE
 from apps.notifications import facts, suppressions
 
 TOLERANCE_S: Final = 300
@@ -64,7 +65,7 @@ class Receipt(BaseModel):
 
     message_id: Annotated[UUID, BeforeValidator(_message_id)]
     status: Literal["delivered", "bounced", "complained"]
-    reason: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    reason: Annotated[str, Field(max_length=500, pattern=STORABLE)] = ""
 
 
 class Receipts(BaseModel):

@@ -10,6 +10,7 @@ from apps.chassis.auth import Staff, Support
 from apps.chassis.database import Tx, afterwards
 from apps.chassis.idempotency import OnceOnly
 from apps.chassis.problems import may
+from apps.chassis.texts import STORABLE
 from apps.notifications import campaigns, failed_messages, wordings
 from apps.notifications.campaigns import Audience, CampaignView, StartCampaign
 from apps.notifications.domain import Category
@@ -82,7 +83,7 @@ async def list_undelivered(  # noqa: PLR0917  # FastAPI passes them by name
     _caller: Support,
     tx: Tx,
     channel: Channel | None = None,
-    template: Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00]*$")] = None,
+    template: Annotated[str | None, Query(max_length=64, pattern=STORABLE)] = None,
     category: Category | None = None,
     limit: Limit = 50,
     cursor: UUID | None = None,

@@ -8,6 +8,7 @@ from apps.chassis.app import Here
 from apps.chassis.auth import Caller, Staff, internal, public
 from apps.chassis.database import Tx
 from apps.chassis.idempotency import Keyed
+from apps.chassis.texts import STORABLE
 from apps.orders import catalogue, reading, use_cases
 from apps.orders.domain import RevisionRequiredError
 from apps.orders.schemas import (
@@ -49,7 +50,7 @@ def _revision(if_match: str | None) -> int | None:
 async def list_products(
     tx: Tx,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    cursor: Annotated[str, Query(max_length=64, pattern=r"^[^\x00]*$")] = "",
+    cursor: Annotated[str, Query(max_length=64, pattern=STORABLE)] = "",
     active: bool | None = None,
 ) -> ProductPage:
     """List the price list by sku."""

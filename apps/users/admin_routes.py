@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from apps.chassis.auth import Admin, Role, Support
 from apps.chassis.database import Tx
 from apps.chassis.problems import may
+from apps.chassis.texts import STORABLE
 from apps.users import administration, audit, machines, rotation, search, store
 from apps.users.admin_schemas import (
     AuditPage,
@@ -28,7 +29,7 @@ from apps.users.tables import AuditEvent
 
 router = APIRouter(tags=["administration"])
 
-_Beginning = Annotated[str, Query(min_length=1, max_length=254, pattern=r"^[^\x00]*$")]
+_Beginning = Annotated[str, Query(min_length=1, max_length=254, pattern=STORABLE)]
 _Cursor = Annotated[str, Query(max_length=2_000)]
 _Action = Annotated[str, Query(pattern="^[a-z_]{1,64}$")]
 
