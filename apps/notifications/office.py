@@ -104,18 +104,16 @@ def _lanes(chassis: Chassis, office: Office) -> Sequence[Lane]:
     }
     throttles = {channel: Throttle(rate) for channel, rate in rates.items()}
     wanted = [
-        (Channel.EMAIL, Providers(chassis.sidecar, [name, told.email_fallback], told.email_together))
+        (Channel.EMAIL, [name, told.email_fallback], told.email_together, told.email_at_once, told.email_ahead)
         for name in told.email_lanes
     ]
-    wanted += [(Channel.SMS, Providers(chassis.sidecar, ["sms"])), (Channel.PUSH, Providers(chassis.sidecar, ["push"]))]
-    sizes = {
-        Channel.EMAIL: (told.email_at_once, told.email_ahead),
-        Channel.SMS: (told.sms_at_once, _AHEAD),
-        Channel.PUSH: (told.push_at_once, _AHEAD),
-    }
+    wanted += [
+        (Channel.SMS, ["sms"], 1, told.sms_at_once, _AHEAD),
+        (Channel.PUSH, ["push"], 1, told.push_at_once, _AHEAD),
+    ]
     lanes: list[Lane] = []
-    for channel, providers in wanted:
-        at_once, ahead = sizes[channel]
+    for channel, names, together, at_once, ahead in wanted:
+        providers = Providers(chassis.sidecar, names, together)
         parts = (channel, providers, office.room, office.composer, throttles[channel])
         lanes += [Lane(*parts, ahead=ahead) for _ in range(at_once)]
     return lanes
