@@ -99,7 +99,7 @@ async def test_three_replicas_share_a_campaign_and_send_nothing_twice(shop: Shop
         last, before = await asyncio.to_thread(newest_mail, system), processes.read()
         id_ = await draft(shop, SHARED)
         await ask(shop, "POST", f"/campaigns/{id_}/start")
-        shown = await done(shop, id_, deadline_s=300)
+        shown = await done(shop, id_, deadline_s=300, every_s=1)
         after = processes.read()
     finally:
         await asyncio.to_thread(system.sidecart, "scale", "notifications=1")
@@ -136,7 +136,7 @@ async def test_a_campaign_is_fast_stays_small_and_delays_nobody(shop: Shop) -> N
     after = processes.read()
     watch.over.set()
     await asyncio.gather(*tasks)
-    shown = await done(shop, id_, deadline_s=60)
+    shown = await done(shop, id_, deadline_s=60, every_s=1)
     # a machine that others share is now faster, now slower: the loop runs before the campaign and after it
     bare.append(await asyncio.to_thread(bare_rate, system, BARE))
     took = spread(await confirmed(system, watch.published, buyers))

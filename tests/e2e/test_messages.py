@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.campaigns import done
 from tests.support.shop import Answer, Customer, Shop, until
 
 NEWS = {"subject": "Spring is here", "text": "Everything new."}
@@ -35,14 +36,6 @@ async def campaign(shop: Shop, *users: str, **changes: Any) -> dict[str, Any]:
     assert answer.status == 201, answer.text
     found: dict[str, Any] = answer.body
     return found
-
-
-async def done(shop: Shop, id_: str) -> dict[str, Any]:
-    async def over() -> dict[str, Any] | None:
-        shown: dict[str, Any] = (await ask(shop, "GET", f"/campaigns/{id_}", role="staff")).body
-        return shown if shown["status"] == "done" else None
-
-    return await until(over, "the campaign to be done")
 
 
 async def test_preferences_are_kept_and_shape_what_is_sent(shop: Shop, sku: str) -> None:

@@ -14,8 +14,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from apps.notifications.catalogue import Catalogue
 from apps.notifications.shipped import shipped
-from tests.e2e.test_messages import campaign, done
+from tests.e2e.test_messages import campaign
 from tests.support.browser import browser
+from tests.support.campaigns import done
 from tests.support.shop import Customer, Shop
 
 PHONE = 320

@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from tests.support.shop import Shop, until
+from tests.support.system import PATIENCE_S
 
 UPLOAD: Final = 10_000
 """Addresses in a request: half of what one may have, so that long ones stay below a megabyte as well."""
@@ -27,11 +28,11 @@ async def upload(shop: Shop, emails: Sequence[str], data: Mapping[str, str]) -> 
     return id_
 
 
-async def done(shop: Shop, id_: str, deadline_s: float) -> dict[str, Any]:
+async def done(shop: Shop, id_: str, deadline_s: float = PATIENCE_S, every_s: float = 0.05) -> dict[str, Any]:
     """Wait for a campaign's end and return how it looks then."""
 
     async def over() -> dict[str, Any] | None:
         shown = await ask(shop, "GET", f"/campaigns/{id_}")
         return shown if shown["status"] == "done" else None
 
-    return await until(over, "the campaign to be done", deadline_s=deadline_s, every_s=1)
+    return await until(over, "the campaign to be done", deadline_s, every_s)

@@ -12,7 +12,7 @@ from apps.notifications.domain import Category
 from apps.notifications.letters import Letter
 from tests.store.notifications.conftest import all_in, confirmations, customer, make_due, rows, running, states, until
 from tests.store.notifications.fakes import FakeSidecar
-from tests.store.notifications.writing import AWAY, GONE, LOST
+from tests.store.notifications.writing import AWAY, GONE, LOST, sent_by
 
 NEWS = '{"subject": "Spring is here", "text": "Everything new."}'
 MANY = 25
@@ -86,9 +86,7 @@ async def test_what_becomes_of_one_is_nothing_to_its_neighbours(database: Databa
     ids = await news(database, 10)
     [odd] = await news(database, 1, data="{}")
     sidecar = FakeSidecar(errors=[GONE])
-    async with running(database, sidecar) as process:
-        process.intake.bring([*ids, odd])
-        await all_in(database, "delivered", "failed")
+    await sent_by(database, sidecar, [*ids, odd], "delivered", "failed")
     failures = await rows(database, "SELECT id, reason, provider FROM messages WHERE state = 'failed' ORDER BY id")
     assert [(row["id"], row["provider"]) for row in failures] == [(ids[0], "email"), (odd, None)]
     assert "550 5.1.1" in failures[0]["reason"]
@@ -100,11 +98,9 @@ async def test_one_that_the_component_could_not_send_is_taken_to_the_other_provi
     ids = await news(database, 10)
     sidecar = FakeSidecar(errors=[AWAY])
     sidecar.components.add("email-fallback")
-    async with running(database, sidecar) as process:
-        process.intake.bring(ids)
-        await all_in(database, "delivered")
+    names = await sent_by(database, sidecar, ids)
     assert sidecar.together == [10]
-    assert [name for name, _, _ in sidecar.sent].count("email-fallback") == 1
+    assert names.count("email-fallback") == 1
     assert sorted(ids_of(sidecar)) == ids
 
 
