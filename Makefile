@@ -9,6 +9,10 @@ SUITE := tests/chaos tests/e2e tests/store tests/contract tests/unit
 WORKERS ?= 3
 TESTS ?= $(SUITE)
 MATRIX ?= tests/matrix
+HEARTBEAT_S ?= 10
+# Runs a command that may take minutes on a slow line, and says now and then that it is at it.
+told = $(1) & job=$$!; trap 'kill $$job' INT TERM; s=0; while sleep 1; kill -0 $$job 2>/dev/null; do \
+	s=$$((s + 1)); [ $$((s % $(HEARTBEAT_S))) -ne 0 ] || echo "  still at it ($$s s)"; done; wait $$job
 
 .PHONY: help up down status test test-fast check format demo examples bench soak schemas dapr-schemas resilience matrix test-k8s clean
 
@@ -76,10 +80,10 @@ clean: ## Remove what was installed into the checkout; data and caches elsewhere
 .venv/.synced: pyproject.toml uv.lock | $(UV)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sidecart needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Set PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing the locked Python packages into .venv ..."
-	@UV_PYTHON=$(PYTHON) $(UV) sync --locked --all-extras --compile-bytecode --quiet
+	@$(call told,UV_PYTHON=$(PYTHON) $(UV) sync --locked --all-extras --compile-bytecode --quiet)
 	@touch $@
 
 $(CACHE)/uv/bin/uv:
 	@echo "Installing uv, which installs everything else ..."
 	@$(PYTHON) -m venv $(CACHE)/uv || { echo "Python's venv is missing: install it (Debian: apt-get install python3-venv)"; rm -rf $(CACHE)/uv; exit 1; }
-	@$(CACHE)/uv/bin/pip install --quiet --disable-pip-version-check uv
+	@$(call told,$(CACHE)/uv/bin/pip install --quiet --disable-pip-version-check uv)
