@@ -26,6 +26,7 @@ var log = logger.NewLogger("dapr.runtime")
 // Run is the command: it returns when the sidecar has stopped, and ends the process where it cannot run.
 func Run() {
 	_, _ = maxprocs.Set()
+	keepConnections()
 	opts, err := options.New(os.Args[1:])
 	if err != nil {
 		log.Fatalf("the options cannot be read: %v", err)
