@@ -62,6 +62,11 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
+def take_turns() -> None:
+    """Wait for a core when waking, rather than take it from another program of the system; see docs/adr/0071."""
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def environment(spec: dict[str, Any]) -> dict[str, str]:
     """Return the program's environment, with the values that are kept in files filled in."""
     return {**spec["env"], **{name: Path(path).read_text() for name, path in spec["env_from_files"].items()}}
@@ -87,6 +92,7 @@ def main() -> None:
     time.sleep(note_start(Path(spec["starts"]), time.time()))
     env = environment(spec)
     raise_file_limit()
+    take_turns()
     if spec["user"]:
         drop_to(spec["user"])
         bind_to_parent(parent, spec["death_signal"])

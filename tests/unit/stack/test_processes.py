@@ -1,5 +1,6 @@
 """Launching, recording, stopping: the parts that need no supervisor."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from stack.cache import cache_root
 from stack.errors import StackError
 from stack.home import Home, current_home
 from stack.launch import SETTLED_S, delay, note_start
-from stack.program import Program, load_all
+from stack.program import Check, Program, launch_fields, load_all
 from stack.servers import resolver
 from stack.services import Services
 
@@ -56,6 +57,16 @@ def test_a_start_is_recorded_with_what_tells_processes_of_one_pid_apart(home: Ho
     assert not other.alive
 
 
+def test_a_program_waits_its_turn_for_a_core(home: Home) -> None:
+    (home.run / "me").write_text(str(os.getpid()))
+    told = [sys.executable, "-c", "import os; print(os.sched_getscheduler(0))"]
+    program = Program(name="any", kind="app", argv=told, ports={}, check=Check(via="tcp", port=1))
+    spec = home.run / "any.json"
+    spec.write_text(json.dumps(program.model_dump() | launch_fields(home, "any", "me")))
+    subprocess.run([sys.executable, "-I", "-S", launch.__file__, spec], check=True)
+    assert home.log("any").read_text().split() == [str(os.SCHED_BATCH)]
+
+
 def test_a_record_of_a_run_that_is_over_counts_as_none(home: Home) -> None:
     record = records.begin(home, Path("dapr.yaml"))
     assert records.running(home) == record
@@ -95,6 +106,14 @@ def test_a_sidecar_is_told_what_the_topology_states(services: Services, home: Ho
     ):
         assert option in sidecar.argv
     assert not any("placement" in option or "scheduler" in option for option in sidecar.argv)
+
+
+def test_a_sidecar_leaves_cores_to_others_and_has_room_for_what_waits(services: Services) -> None:
+    _, sidecar = services.replica(topology.load().app("orders"))
+    cores = len(os.sched_getaffinity(0))
+    assert 1 <= int(sidecar.env["GOMAXPROCS"]) <= max(1, cores // 2)
+    # as many as orders lets wait were seen to hold 70 MiB, beside the 30 that it holds anyway; half as much to breathe
+    assert int(sidecar.env["GOMEMLIMIT"].removesuffix("MiB")) >= 1.5 * (70 + 30)
 
 
 def test_the_edge_has_no_tokens_and_the_services_have_both(services: Services) -> None:
