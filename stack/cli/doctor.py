@@ -4,11 +4,10 @@ import sys
 from collections.abc import Callable, Iterator
 
 import psutil
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from stack import plan, ports, postgres, records, runtime, secrets_file, topology, valkey
+from stack.cli import tables
 from stack.errors import StackError
 from stack.home import Home, current_home
 
@@ -20,11 +19,11 @@ Finding = tuple[str, bool, str]
 def doctor() -> None:
     """Say what is here, what is missing, and what to do about it; exit 1 when something has to be done."""
     home = current_home()
-    table = Table("", "what", "found", box=None)
+    table = tables.table("", "what", "found")
     findings = list(_findings(home))
     for what, fine, said in findings:
         table.add_row(Text("ok", style="green") if fine else Text("!!", style="red"), what, Text(said))
-    Console().print(table)
+    tables.show(table)
     if not all(fine for _, fine, _ in findings):
         raise StackError("something is missing: see the lines marked !!")
 

@@ -2,13 +2,12 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from stack import loaded, providers
 from stack import profiles as known
 from stack import swap as swapping
+from stack.cli import tables
 from stack.cli.watching import require_running
 from stack.home import Home, current_home
 from stack.profiles import Variant
@@ -34,15 +33,14 @@ def profiles() -> None:
     in_use = _in_use(home)
     # asked once each: a look at Debian's packages may take a second
     reasons = {name: resolver.unavailable(home, server) for name, server in resolver.SERVERS.items()}
-    table = Table("role", "in use", "profile", "can be", "", box=None)
+    table = tables.table("role", "in use", "profile", "can be", "")
     for variant in known.variants():
         used = variant.type in in_use.get(variant.role, set())
         said = _availability(home, variant, reasons)
         mark = Text("yes", style="green") if said is None else Text("no", style="red")
         table.add_row(variant.role, "*" if used else "", variant.profile, Text(variant.type), mark + _because(said))
-    console = Console()
-    console.print(f"profile: {known.name(home)}")
-    console.print(table)
+    print(f"profile: {known.name(home)}")
+    tables.show(table)
 
 
 def _because(said: str | None) -> Text:

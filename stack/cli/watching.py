@@ -3,12 +3,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from stack import logs as log_files
 from stack import records
 from stack import status as state
+from stack.cli import tables
 from stack.errors import StackError
 from stack.home import Home, current_home
 from stack.program import load_all
@@ -25,14 +25,14 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for 
     if as_json:
         print(found.model_dump_json())
         return
-    table = Table("name", "kind", "pid", "ready", "ports", "restarts", "uptime", box=None)
+    table = tables.table("name", "kind", "pid", "ready", "ports", "restarts", "uptime")
     for process in found.processes:
         ports = " ".join(f"{use}:{port}" for use, port in process.ports.items())
         ready = Text("yes", style="green") if process.ready else Text("no", style="red")
         pid = str(process.pid) if process.pid else "-"
         uptime = f"{process.uptime_s:.0f} s"
         table.add_row(process.name, process.kind, pid, ready, ports, str(process.restarts), uptime)
-    Console().print(table)
+    tables.show(table)
     for each in found.warnings:
         print(f"warning: {each.file}:{each.line}: {each.what}; {each.remedy}")
 
