@@ -1,6 +1,7 @@
 """Which ports a system needs, and who holds one that is taken."""
 
 import socket
+from pathlib import PurePath
 
 import psutil
 
@@ -37,8 +38,14 @@ def _listeners() -> dict[int, str]:
         if connection.status != psutil.CONN_LISTEN or connection.pid is None or not connection.laddr:
             continue
         try:
-            command = " ".join(psutil.Process(connection.pid).cmdline())[:60]
+            command = _shortened(psutil.Process(connection.pid).cmdline())
         except psutil.Error:
             command = "unknown command"
         found[connection.laddr.port] = f"pid {connection.pid} ({command})"
     return found
+
+
+def _shortened(command: list[str]) -> str:
+    """Return what tells one program from another; where it is installed would take up the line."""
+    program, *others = command or ["unknown command"]
+    return " ".join([PurePath(program).name, *others])[:60]
