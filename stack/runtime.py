@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stack import go_toolchain
 from stack.cache import cache_root
-from stack.runtime_build import SOURCE, build, pins
+from stack.runtime_build import SOURCE, build, built, pins
 from stack.watched import Progress, to_stderr
 
 OLDEST: Final = "1.18.0"
@@ -48,6 +49,17 @@ def find_installed(progress: Progress = to_stderr) -> Runtime | None:
         else:
             return Runtime(daprd, sentry, version, f"installed in {folder}")
     return None
+
+
+def told(source: Path = SOURCE) -> str:
+    """Say what `resolve` would return, or how it would build it; raises `RuntimeBuildError` where it could not."""
+    if found := find_installed(lambda _: None):
+        return f"{found.version}, {found.origin}"
+    pinned = pins(source)
+    if folder := built(source):
+        return f"{pinned.dapr}, built before, in {folder}"
+    go = go_toolchain.told(pinned.go)
+    return f"none yet: the first `sidecart up` builds {pinned.dapr}, once, in 4 to 8 minutes, with {go}"
 
 
 def is_ours(daprd: Path) -> bool:

@@ -74,6 +74,12 @@ def build(progress: Progress, source: Path = SOURCE) -> Path:
     return entry / "bin"
 
 
+def built(source: Path = SOURCE) -> Path | None:
+    """Return the folder with the built programs when they are there; never builds."""
+    folder = cache_root() / "runtime" / cache_key(source) / "bin"
+    return folder if folder.exists() else None
+
+
 def _flags(pinned: Pins) -> list[str]:
     version = f"-X github.com/dapr/dapr/pkg/buildinfo.version={pinned.dapr}"
     return ["-mod=readonly", "-buildvcs=false", "-trimpath", "-tags", TAGS, "-ldflags", f"-s -w {version}"]

@@ -32,7 +32,7 @@ def _findings(home: Home) -> Iterator[Finding]:
     yield "Python", sys.version_info >= (3, 11), f"{sys.version.split()[0]} at {sys.executable}"
     yield _asked("PostgreSQL", lambda: str(postgres.binary("postgres")))
     yield _asked("Valkey", lambda: str(valkey.binary()))
-    yield _asked("Dapr runtime", _runtime)
+    yield _asked("Dapr runtime", runtime.told)
     yield _asked("topology", _app_ids)
     yield _asked("secrets", lambda: _secrets(home))
     yield "home", os.access(_existing(home), os.W_OK), f"{home.root}, port offset {home.offset}"
@@ -47,14 +47,7 @@ def _asked(what: str, question: Callable[[], str]) -> Finding:
     try:
         return what, True, question()
     except StackError as error:
-        return what, False, str(error)
-
-
-def _runtime() -> str:
-    found = runtime.find_installed(lambda _: None)
-    if found:
-        return f"{found.version}, {found.origin}"
-    return "none installed: `sidecart up` uses its own, built once (about 4 minutes) and cached"
+        return what, False, " ".join(str(error).split())
 
 
 def _app_ids() -> str:

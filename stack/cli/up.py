@@ -46,7 +46,8 @@ def _keep(home: Home, file: Path, *, reset: bool, profile: str | None) -> None:
     startup = Startup(home, file, progress)
     try:
         startup.run(reset=reset, profile=profile)
-        progress.say("all ready: http://localhost:" + str(home.port(3500)) + " is the edge; Ctrl-C stops all")
+        how = "Ctrl-C" if os.isatty(0) else "`sidecart down`"
+        progress.say(f"all ready: http://localhost:{home.port(3500)} is the edge; {how} stops all")
         keeper.watch(home, startup.watched, progress)
     except KeyboardInterrupt:
         progress.say("stopping")

