@@ -11,7 +11,7 @@ from apps.chassis import problems
 from apps.chassis.auth import ACCESS, Access
 
 _SECURITY = "accessToken"
-_WITH_BODY = (400, 413, 422)
+_WITH_BODY = (400, 413, 415, 422)
 _WITH_PARAMETERS = (422,)
 _WITH_TOKEN = (401, 403)
 _ALWAYS = (429, 503)

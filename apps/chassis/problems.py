@@ -15,8 +15,9 @@ from apps.chassis.sidecar import SidecarError
 
 _TITLES = {
     400: "Bad request", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
-    409: "Conflict", 410: "Gone", 412: "Precondition failed", 413: "Content too large", 422: "Invalid content",
-    428: "Precondition required", 429: "Too many requests", 500: "Internal error", 503: "Temporarily unavailable",
+    409: "Conflict", 410: "Gone", 412: "Precondition failed", 413: "Content too large",
+    415: "Unsupported media type", 422: "Invalid content", 428: "Precondition required", 429: "Too many requests",
+    500: "Internal error", 503: "Temporarily unavailable",
 }  # fmt: skip
 _RETRY_AFTER_S = 2
 _MEDIA = "application/problem+json"
@@ -108,6 +109,10 @@ async def _tell_invalid(request: Request, error: Any) -> Response:
     found = error.errors()
     if any(item["type"] == "json_invalid" for item in found):
         return response(Problem(400, "malformed-json"), "The body is not valid JSON.", request.url.path)
+    # what does not say that it is JSON is not read as such, and is wrong as a whole
+    if not _says_json(request) and any(item["loc"] == ("body",) and item["type"] != "missing" for item in found):
+        detail = "Send the body as JSON, and say so: content-type: application/json."
+        return response(Problem(415, "content-not-json"), detail, request.url.path)
     # what was sent is not repeated: it may hold a password or a card number
     errors = [{"pointer": _pointer(item["loc"]), "detail": str(item["msg"])} for item in found]
     return response(Problem(422, "invalid-content"), "Some fields are not valid.", request.url.path, errors)
@@ -127,8 +132,13 @@ async def tell_unexpected(request: Request, error: Exception) -> Response:
     return response(Problem(500, "internal-error"), "This is our fault; it has been logged.", request.url.path)
 
 
+def _says_json(request: Request) -> bool:
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media.startswith("application/") and media.endswith(("/json", "+json"))
+
+
 def _pointer(location: tuple[int | str, ...]) -> str:
-    """Return where in the request it is: `#/lines/0/sku` in the body, `query/limit` elsewhere."""
+    """Return where in the request it is: `#/lines/0/sku` in the body, `#` all of it, `query/limit` elsewhere."""
     place, *rest = location
-    path = "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in rest)
-    return f"#/{path}" if place == "body" else f"{place}/{path}"
+    path = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in rest)
+    return ("#" if place == "body" else str(place)) + path

@@ -102,6 +102,22 @@ async def test_every_bad_request_is_a_problem(app: FastAPI, database: Database) 
     assert await count(database, "effects") == 0
 
 
+@pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "text/plain", ""])
+async def test_json_that_does_not_say_so_is_told_how(app: FastAPI, database: Database, media: str) -> None:
+    sent = {"authorization": "Bearer customer", "idempotency-key": "k", "content-type": media}
+    reply = await call(app, "POST", "/things", {"name": "a"}, sent)
+    assert slug(reply) == (415, "content-not-json")
+    assert "content-type: application/json" in reply.json()["detail"]
+    assert await count(database, "effects") == 0
+
+
+@pytest.mark.parametrize("body", [[], "a", 1])
+async def test_a_body_that_is_wrong_as_a_whole_is_pointed_at_as_a_whole(app: FastAPI, body: Any) -> None:
+    reply = await call(app, "POST", "/things", body, {"authorization": "Bearer customer", "idempotency-key": "k"})
+    assert slug(reply) == (422, "invalid-content")
+    assert [error["pointer"] for error in reply.json()["errors"]] == ["#"], "#/ is a member whose name is empty"
+
+
 async def test_an_error_of_ours_says_nothing_of_its_inside(app: FastAPI) -> None:
     reply = await call(app, "GET", "/crash")
     assert slug(reply) == (500, "internal-error")
