@@ -4,7 +4,7 @@ from uuid import UUID
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
@@ -101,6 +101,16 @@ def test_an_event_with_a_card_number_anywhere_is_refused_and_keeps_none(data: di
     assert "42424242" not in kept
     assert delivery.raw["data"]["total"]["amount"] == 4_222_222_222_222, "a sum of money stays what it is"
     assert read(OrderCancelled, "1", delivery.raw, cards=False).reason == "", "what is left can be handed out again"
+
+
+@given(st.text(alphabet="0123456789 -+|ae", min_size=10, max_size=40))
+@example("4222222222222")
+@example("a+4242424242424242")
+@example("|4242 4242-4242 4242")
+@example("+49 151 1234567 4242424242424242")
+@example("0192f3a0-a1b2-7c2d-8e33-4f4c5b5d6e66 4242424242424242")
+def test_the_first_look_at_an_event_passes_over_nothing_that_a_second_finds(text: str) -> None:
+    assert bool(screened({"note": [text]})[1]) == holds_card_number(text)
 
 
 def test_an_event_without_one_is_read_as_it_is() -> None:
