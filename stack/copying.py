@@ -45,6 +45,25 @@ def direction(home: Home, role: str) -> Copy:
     raise StackError(f"there is no other store to copy {role} to: give one by --to FILE")
 
 
+def swap(home: Home, role: str) -> None:
+    """Let `ROLE-next` take the role, and note first that a copy is owed then: a kill may come at any moment."""
+    note(home, Copy(role=role, source=f"{role}-previous", target=role))
+    stores.swap(home, role)
+
+
+def owed(home: Home, role: str) -> bool:
+    """Tell whether a swap has begun and what was placed until then is not copied to its end."""
+    if holder(home, f"{role}-previous") is None:
+        return False
+    stopped = _stopped(home)
+    return holder(home, f"{role}-next") is not None or (stopped is not None and stopped.target == role)
+
+
+def note(home: Home, copy: Copy) -> None:
+    """Keep how far a pass has come."""
+    home.put(home.run / "copy.json", copy.model_dump_json())
+
+
 def forget(home: Home) -> None:
     """Begin the next pass at the beginning."""
     (home.run / "copy.json").unlink(missing_ok=True)
@@ -55,7 +74,8 @@ def run(home: Home, role: str, progress: Progress, rate: int = RATE) -> Copy:
     copy = direction(home, role)
     if (stopped := _stopped(home)) and (stopped.source, stopped.target) == (copy.source, copy.target):
         copy = stopped
-        progress.say(f"taken up where it stopped: {_figures(copy)}")
+        if copy.checked:
+            progress.say(f"taken up where it stopped: {_figures(copy)}")
     copy = _pass(home, copy, progress, rate)
     forget(home)
     progress.say(f"{copy.source} -> {copy.target}: {_figures(copy)}")
@@ -99,7 +119,7 @@ def _pass(home: Home, copy: Copy, progress: Progress, rate: int) -> Copy:
         if page["next"] is None:
             return copy
         copy.after = page["next"]
-        home.put(home.run / "copy.json", copy.model_dump_json())
+        note(home, copy)
         if time.monotonic() - said > SAY_EVERY_S:
             said = time.monotonic()
             progress.say(_figures(copy))

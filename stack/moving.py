@@ -25,10 +25,16 @@ def move(home: Home, role: str, variant: Variant, progress: Progress) -> None:
         if stores.introduce(home, role, variant.path):
             copying.forget(home)
         copying.run(home, role, progress)
-        stores.swap(home, role)
-        copying.forget(home)
+        copying.swap(home, role)
+    elif copying.owed(home, role):
+        progress.say(f"{role} was swapped before, and the rest was not copied to its end: it is now")
     resources.choose(home, {role: variant.profile})
     copying.run(home, role, progress)
+
+
+def unfinished(home: Home, role: str) -> bool:
+    """Tell whether a move of *role* was cut off after its store was replaced, so that the same words complete it."""
+    return role in ROLES and copying.owed(home, role)
 
 
 def refuse_to_leave(home: Home, variants: dict[str, Variant]) -> None:
@@ -60,8 +66,7 @@ def _elsewhere(home: Home, role: str, variant: Variant) -> bool:
 def _complete_former(home: Home, role: str, progress: Progress) -> None:
     if holder(home, f"{role}-previous") and holder(home, f"{role}-next"):
         progress.say(f"the swap of {role} that was interrupted is completed first")
-        stores.swap(home, role)
-        copying.forget(home)
+        copying.swap(home, role)
 
 
 def _finish_former(home: Home, role: str, progress: Progress) -> None:

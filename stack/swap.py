@@ -50,7 +50,7 @@ REPLAYED_PER_S = 1_000
 
 def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
     """Put *variants* in their roles' places and return when every sidecar concerned uses them."""
-    changed = {role: it for role, it in variants.items() if _differs(home, it)}
+    changed = {role: it for role, it in variants.items() if _differs(home, it) or moving.unfinished(home, role)}
     if not changed:
         progress.say("nothing to swap: all of it is in use")
         return

@@ -72,8 +72,7 @@ def copy(
 def swap(role: Role = "order-details") -> None:
     """Let the next store take the role; the one before stays readable."""
     home = _running()
-    stores.swap(home, role)
-    copying.forget(home)
+    copying.swap(home, role)
     print(f"{role} is {stores.current(home, role)} now; `sidecart state copy` brings the rest from {role}-previous")
 
 

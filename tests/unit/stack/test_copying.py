@@ -1,11 +1,13 @@
 """A copy ends where documents were at its beginning, and goes on where stores manage less than a page."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stack import component_files, copying, moving, operating, profiles, stores
+from stack import swap as swapping
 from stack.home import CHECKOUT, Home
 from stack.progress import Progress
 
@@ -88,3 +90,53 @@ def test_a_move_completes_a_swap_that_was_interrupted_and_copies_the_rest(
     assert role.read_text() == wanted.path.read_text()
     assert {body["source"] for body in service.asked} == {"order-details-previous"}
     assert not (home.resources / "order-details-next.yaml").exists()
+
+
+def typed(home: Home, monkeypatch: pytest.MonkeyPatch, service: Service) -> str:
+    """Type `sidecart swap order-details=mongodb`, where only *service* and the files are there; return what it says."""
+    said: list[str] = []
+    (wanted,) = [it for it in profiles.variants() if it.type == "state.mongodb"]
+    home.secrets.write_text(json.dumps(dict.fromkeys(wanted.secrets, "known")))
+    monkeypatch.setattr(operating, "ask_any", service.ask)
+    monkeypatch.setattr(stores, "remove", lambda _home, name: (home.resources / f"{name}.yaml").unlink())
+    monkeypatch.setattr(stores, "replace", lambda _home, role, text: (home.resources / f"{role}.yaml").write_text(text))
+    monkeypatch.setattr(stores, "_add", lambda _home, name, text: (home.resources / f"{name}.yaml").write_text(text))
+    monkeypatch.setattr(swapping, "start_servers", lambda *_: None)
+    monkeypatch.setattr(swapping, "stop_unused", lambda *_: None)
+    monkeypatch.setattr(swapping, "_servers_for", lambda *_: [])
+    progress = Progress()
+    monkeypatch.setattr(progress, "say", said.append)
+    swapping.swap(home, {"order-details": wanted}, progress)
+    return "\n".join(said)
+
+
+class Cut(Service):
+    """As a service, but whoever asks is killed at the *last* page that it may ask for."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__(pages=1)
+        self._left = last
+
+    def ask(self, _home: Home, _app_id: str, _path: str, body: dict[str, Any], **_: float) -> Any:
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+        answer = super().ask(_home, _app_id, _path, body)
+        self._pages = 3  # the next pass: the rest
+        return answer
+
+
+@pytest.mark.parametrize(("last", "after"), [(2, ""), (3, "2.1")])
+def test_a_swap_that_was_cut_off_in_its_last_copy_is_ended_by_typing_it_again(
+    last: int, after: str, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.resources / "order-details-next.yaml").unlink()
+    cut = Cut(last)
+    with pytest.raises(KeyboardInterrupt):
+        typed(home, monkeypatch, cut)
+    assert cut.asked[0]["source"] == "order-details"
+    again = Service(pages=1)
+    said = typed(home, monkeypatch, again)
+    assert "the rest was not copied to its end" in said
+    assert [(body["source"], body["after"]) for body in again.asked] == [("order-details-previous", after)]
+    assert typed(home, monkeypatch, Service(pages=1)) == "nothing to swap: all of it is in use"
