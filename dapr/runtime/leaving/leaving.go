@@ -26,10 +26,14 @@ const lastClose = 3 * time.Second
 func Promptly(create func(logger.Logger) pubsub.PubSub) func(logger.Logger) pubsub.PubSub {
 	return func(log logger.Logger) pubsub.PubSub {
 		inner := broker{create(log), log}
-		if pinger, ok := inner.PubSub.(health.Pinger); ok {
+		pinger, pings := inner.PubSub.(health.Pinger)
+		publisher, publishes := inner.PubSub.(pubsub.BulkPublisher)
+		switch {
+		case pings && publishes:
+			return both{inner, pinger, publisher}
+		case pings:
 			return pinged{inner, pinger}
-		}
-		if publisher, ok := inner.PubSub.(pubsub.BulkPublisher); ok {
+		case publishes:
 			return publishing{inner, publisher}
 		}
 		return inner
@@ -48,6 +52,12 @@ type pinged struct {
 
 type publishing struct {
 	broker
+	pubsub.BulkPublisher
+}
+
+type both struct {
+	broker
+	health.Pinger
 	pubsub.BulkPublisher
 }
 

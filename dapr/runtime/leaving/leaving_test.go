@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dapr/components-contrib/health"
 	"github.com/dapr/components-contrib/metadata"
 	"github.com/dapr/components-contrib/pubsub"
 	"github.com/dapr/kit/logger"
@@ -46,6 +47,32 @@ func subscribed(t *testing.T, handler pubsub.BulkHandler) (*redis, pubsub.PubSub
 		t.Fatal(err)
 	}
 	return inner, outer, cancel
+}
+
+type (
+	pinging struct{ redis }
+	bulk    struct{ redis }
+	able    struct{ bulk }
+)
+
+func (*pinging) Ping(context.Context) error { return nil }
+func (*able) Ping(context.Context) error    { return nil }
+func (*bulk) BulkPublish(context.Context, *pubsub.BulkPublishRequest) (answer pubsub.BulkPublishResponse, err error) {
+	return answer, nil
+}
+
+func TestWhatABrokerCanDoItCanStillDo(t *testing.T) {
+	for _, inner := range []pubsub.PubSub{&redis{}, &pinging{}, &bulk{}, &able{}} {
+		outer := Promptly(func(logger.Logger) pubsub.PubSub { return inner })(logger.NewLogger("test"))
+		_, pinged := inner.(health.Pinger)
+		_, published := inner.(pubsub.BulkPublisher)
+		_, pings := outer.(health.Pinger)
+		_, publishes := outer.(pubsub.BulkPublisher)
+		_, subscribes := outer.(pubsub.BulkSubscriber)
+		if pings != pinged || publishes != published || !subscribes {
+			t.Errorf("%T: pings %t, publishes %t, subscribes %t", inner, pings, publishes, subscribes)
+		}
+	}
 }
 
 func closes(t *testing.T, broker pubsub.PubSub) {

@@ -19,7 +19,6 @@ import (
 	"github.com/dapr/components-contrib/middleware/http/routeralias"
 	"github.com/dapr/components-contrib/middleware/http/routerchecker"
 	"github.com/dapr/components-contrib/pubsub/jetstream"
-	"github.com/dapr/components-contrib/pubsub/redis"
 	"github.com/dapr/dapr/pkg/components/bindings"
 	"github.com/dapr/dapr/pkg/components/crypto"
 	"github.com/dapr/dapr/pkg/components/lock"
@@ -33,6 +32,7 @@ import (
 	"sidecart/runtime/names"
 	"sidecart/runtime/rabbitmq"
 	"sidecart/runtime/smtp"
+	"sidecart/runtime/streams"
 	"sidecart/runtime/texts"
 )
 
@@ -42,7 +42,7 @@ func init() {
 	registerBindings()
 	registerMiddleware()
 	pubsub.DefaultRegistry.RegisterComponent(jetstream.NewJetStream, "jetstream")
-	pubsub.DefaultRegistry.RegisterComponent(leaving.Promptly(redis.NewRedisStreams), "redis")
+	pubsub.DefaultRegistry.RegisterComponent(leaving.Promptly(streams.New), "redis")
 	pubsub.DefaultRegistry.RegisterComponent(leaving.Promptly(rabbitmq.New), "rabbitmq")
 	nameresolution.DefaultRegistry.RegisterComponent(names.New, "sqlite")
 	lock.DefaultRegistry.RegisterComponent(redislock.NewStandaloneRedisLock, "redis")
