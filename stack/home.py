@@ -84,8 +84,24 @@ class Home:
         temporary.write_text(text)
         temporary.replace(path)
 
+    @property
+    def usable(self) -> bool:
+        """Tell whether a system can live here, or in a folder that can still be made here."""
+        folder = self.root
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
     def make_directories(self) -> None:
-        """Create what is missing; only the owner may look inside, but a database user may pass through."""
+        """Create what is missing; raise `StackError` where that cannot be."""
+        try:
+            self._make_directories()
+        except OSError as error:
+            said = f"SIDECART_HOME {self.root} cannot be used: {error.strerror}: {error.filename}"
+            raise StackError(f"{said}: set it to a folder of yours") from error
+
+    def _make_directories(self) -> None:
+        """Only the owner may look inside, but a database user may pass through."""
         for path in (self.root, self.resources, self.config, self.trust, self.data, self.programs, self.starts):
             path.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)

@@ -51,6 +51,11 @@ def find_installed(progress: Progress = to_stderr) -> Runtime | None:
     return None
 
 
+def is_here(source: Path = SOURCE) -> bool:
+    """Tell whether nothing has to be built."""
+    return find_installed(lambda _: None) is not None or built(source) is not None
+
+
 def told(source: Path = SOURCE) -> str:
     """Say what `resolve` would return, or how it would build it; raises `RuntimeBuildError` where it could not."""
     if found := find_installed(lambda _: None):

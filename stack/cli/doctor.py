@@ -1,17 +1,20 @@
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 from rich.text import Text
 
 from stack import plan, ports, postgres, records, runtime, secrets_file, topology, valkey
+from stack.cache import cache_root
 from stack.cli import tables
 from stack.errors import StackError
 from stack.home import Home, current_home
 
 NEEDED_GIB = 2
+# Modules, what was compiled, Go itself, and the programs.
+TO_BUILD_GIB = 7
 GIB = 1024**3
 Finding = tuple[str, bool, str]
 
@@ -35,9 +38,10 @@ def _findings(home: Home) -> Iterator[Finding]:
     yield _asked("Dapr runtime", runtime.told)
     yield _asked("topology", _app_ids)
     yield _asked("secrets", lambda: _secrets(home))
-    yield "home", os.access(_existing(home), os.W_OK), f"{home.root}, port offset {home.offset}"
-    free = shutil.disk_usage(_existing(home)).free
-    yield "disk", free > NEEDED_GIB * GIB, f"{free / GIB:.1f} GiB free, {NEEDED_GIB} needed"
+    yield "home", home.usable, f"{home.root}, port offset {home.offset}"
+    needed = NEEDED_GIB if runtime.is_here() else TO_BUILD_GIB
+    free = min(shutil.disk_usage(_existing(folder)).free for folder in (home.root, cache_root()))
+    yield "disk", free > needed * GIB, f"{free / GIB:.1f} GiB free, {needed} needed"
     memory = psutil.virtual_memory().available
     yield "memory", memory > NEEDED_GIB * GIB, f"{memory / GIB:.1f} GiB available, {NEEDED_GIB} needed"
     yield _asked("ports", lambda: _ports(home))
@@ -70,8 +74,7 @@ def _ports(home: Home) -> str:
     return f"all free, with offset {home.offset}"
 
 
-def _existing(home: Home) -> str:
-    folder = home.root
+def _existing(folder: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
-    return str(folder)
+    return folder
