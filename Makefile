@@ -62,8 +62,8 @@ matrix: .venv/.synced ## Run one suite on every profile and product, then swap t
 test-k8s: .venv/.synced ## Send the manifests to a real API server and Dapr's injector, alerts to promtool; the first run builds them
 	@$(RUN)/pytest -m k8s tests/k8s
 
-bench: .venv/.synced ## Measure this machine's limits and the system against them, in one run
-	@$(RUN)/python -m tests.bench
+bench: .venv/.synced ## Measure this machine's limits and the running system against them (or one of its own), in 3 minutes
+	@$(RUN)/python -m tests.bench $(BENCH)
 
 soak: .venv/.synced ## Run the tests at their full sizes; takes hours
 	@$(RUN)/pytest -m soak --hypothesis-profile exploring tests

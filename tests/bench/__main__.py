@@ -10,6 +10,7 @@ import orjson
 import psutil
 from rich.console import Console
 
+from stack import records
 from stack.home import current_home
 from tests.bench import goals, machine, parts, report
 from tests.bench.figures import Json
@@ -41,10 +42,10 @@ def main(arguments: list[str]) -> None:
 
 
 def _system(settings: Settings, cleanup: ExitStack, say: parts.Say) -> tuple[System, float | None]:
-    """Return the system to measure, and how long it took to be ready where it was started here."""
-    system = System()
-    if settings.running:
-        home = current_home()
+    """Return the system that runs, or one that is started here, with how long that took to be ready."""
+    system, home = System(), current_home()
+    if not settings.own and records.running(home) is not None:
+        say(f"the system that runs in {home.root} is measured (--own starts another)")
         system.root, system.offset = home.root, home.offset
         return system, None
     say("starting a system of the bench's own")

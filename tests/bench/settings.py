@@ -26,8 +26,8 @@ class Settings:
     products: int = 20
     overhead_seconds: float = 150.0
     """How long everything but the sustained load itself may take; what would exceed it is cut short, and said so."""
-    running: bool = False
-    """Measure the system that runs already under SIDECART_HOME, rather than one of the bench's own."""
+    own: bool = False
+    """Start a system of the bench's own, although one runs already under SIDECART_HOME."""
     out: Path = Path("bench-results")
 
 
