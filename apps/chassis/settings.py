@@ -4,11 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, NoReturn, Self
 
-from pydantic import Field, PositiveInt, SecretStr, ValidationError
+from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EX_CONFIG = 78
 _EDGE_PORT = 3500
+_LENGTHS = "no length of time; write PT30S, PT5M, PT2H or P30D, or 00:05:00"
 
 
 class MisconfiguredError(Exception):
@@ -43,13 +45,20 @@ class ServiceSettings(BaseSettings):
     body_limit: PositiveInt = 1_048_576
     """Bytes a request may carry; a batch of events may be larger (`event_body_limit`)."""
     event_body_limit: PositiveInt = 16_777_216
-    outbox_poll: timedelta = timedelta(milliseconds=250)
+    outbox_poll: timedelta = Field(default=timedelta(milliseconds=250), gt=timedelta(0))
     outbox_batch: PositiveInt = 500
     pace: timedelta = timedelta(milliseconds=80)
     """How far apart rounds of a loop are under load: more saves CPU, less saves time."""
     outbox_retention: timedelta = timedelta(hours=24)
     inbox_retention: timedelta = timedelta(days=8)
     idempotency_retention: timedelta = timedelta(days=2)
+
+    @field_validator("*")
+    @classmethod
+    def _no_time_below_zero(cls, value: object) -> object:
+        if isinstance(value, timedelta) and value < timedelta(0):
+            raise PydanticCustomError("below_zero", "a length of time cannot be below zero")
+        return value
 
     @classmethod
     def load(cls) -> Self:
@@ -71,8 +80,9 @@ def refuse(settings: type[ServiceSettings], error: ValidationError) -> NoReturn:
     """Say in one line which variable is wrong and where to correct it; never repeat its value."""
     first = error.errors(include_input=False, include_url=False)[0]
     name = variable(settings, str(first["loc"][0]))
+    said = _LENGTHS if first["type"].startswith("time_delta") else first["msg"]
     sys.stderr.write(
-        f"{settings.service}: setting {name}: {first['msg']}; "
+        f"{settings.service}: setting {name}: {said}; "
         f"correct it in the environment, or under env of {settings.service} in dapr/dapr.yaml\n"
     )
     sys.exit(EX_CONFIG)

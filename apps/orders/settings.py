@@ -1,7 +1,7 @@
 from datetime import timedelta
 from typing import ClassVar
 
-from pydantic import PositiveInt, SecretStr
+from pydantic import Field, PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from apps.chassis.settings import ServiceSettings
@@ -27,7 +27,7 @@ class OrdersSettings(ServiceSettings):
     """How many groups of such documents are looked through per tick and replica."""
     stream_for: timedelta = timedelta(seconds=25)
     """When a stream of events ends itself; below every timeout on its way, or those would cut it off."""
-    stream_poll: timedelta = timedelta(milliseconds=500)
+    stream_poll: timedelta = Field(default=timedelta(milliseconds=500), gt=timedelta(0))
     """How often the orders that somebody watches are looked at, all in one query."""
     streams: PositiveInt = 1_000
     """How many may watch at once."""

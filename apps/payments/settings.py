@@ -32,5 +32,5 @@ class PaymentsSettings(ServiceSettings):
     """A file that says which processor takes which money, as `routing` describes; read again when it changes."""
     return_url: str = "http://localhost/"
     """Where a customer who confirmed a payment to the bank is sent back to: the shop's page."""
-    work_poll: timedelta = timedelta(milliseconds=500)
+    work_poll: timedelta = Field(default=timedelta(milliseconds=500), gt=timedelta(0))
     """How often the worker looks for what other replicas recorded; its own claims wake it."""
