@@ -26,8 +26,6 @@ def move(home: Home, role: str, variant: Variant, progress: Progress) -> None:
             copying.forget(home)
         copying.run(home, role, progress)
         copying.swap(home, role)
-    elif copying.owed(home, role):
-        progress.say(f"{role} was swapped before, and the rest was not copied to its end: it is now")
     resources.choose(home, {role: variant.profile})
     copying.run(home, role, progress)
 

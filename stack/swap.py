@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
@@ -12,11 +11,10 @@ import yaml
 from stack import (
     loaded,
     moving,
-    operating,
     ports,
     providers,
     records,
-    replay,
+    republishing,
     resources,
     runtime,
     secrets_file,
@@ -40,17 +38,14 @@ TAKEN_UP_S = 120.0
 # comes to an end with everything, if a busy machine lets it.
 LET_GO_S, OURS_LETS_GO_S = 5.0, 30.0
 POLL_S = 0.1
-# What the broker that is left had not handed out yet is younger than this, unless a service is further behind.
-HELD = timedelta(seconds=30)
-# A relay marks what it published half a second later at the most, by its own process' pace: this long until it is seen.
-MARKED_S = 3.0
-# Facts a second: faster than an operator's replay, since customers wait for those that were held.
-REPLAYED_PER_S = 1_000
 
 
 def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
     """Put *variants* in their roles' places and return when every sidecar concerned uses them."""
-    changed = {role: it for role, it in variants.items() if _differs(home, it) or moving.unfinished(home, role)}
+    cut_off = _cut_off(home) & variants.keys()
+    if cut_off:
+        progress.say(f"taken up where it was cut off: {', '.join(sorted(cut_off))}")
+    changed = {role: it for role, it in variants.items() if role in cut_off or _differs(home, it)}
     if not changed:
         progress.say("nothing to swap: all of it is in use")
         return
@@ -66,33 +61,15 @@ def swap(home: Home, variants: dict[str, Variant], progress: Progress) -> None:
 
 def _replace(home: Home, changed: dict[str, Variant], progress: Progress) -> None:
     """Put other components in place of those that keep nothing, or nothing that a replay does not bring back."""
-    began = datetime.now(UTC)
-    held = _held(home)
+    brokers = [role for role, it in changed.items() if it.type.startswith("pubsub.")]
+    if brokers:
+        republishing.note(home, brokers)
     resources.choose(home, {role: it.profile for role, it in changed.items()})
     for variant in changed.values():
         _await_taken_up(home, variant, progress)
         progress.say(f"{variant.role} is {variant.type}")
-    if any(it.type.startswith("pubsub.") for it in changed.values()):
-        # The broker that was left keeps what it had not handed out, and the new one may have heard facts before all its
-        # readers were there.
-        taken_up = datetime.now(UTC)
-        replay.run(home, replay.begin(home, began - held, None, None, rate=REPLAYED_PER_S), progress)
-        # What was published in the last moments on the broker that is left may have been marked only now.
-        time.sleep(max(0.0, MARKED_S - (datetime.now(UTC) - taken_up).total_seconds()))
-        last = replay.begin(home, taken_up - timedelta(seconds=MARKED_S), None, None, rate=REPLAYED_PER_S)
-        replay.run(home, last.model_copy(update={"until": taken_up + timedelta(seconds=MARKED_S)}), progress)
-
-
-def _held(home: Home) -> timedelta:
-    """Return how far back the broker that is left may hold facts: twice what services are behind, 30 s at least."""
-    behind = 0.0
-    for app_id in operating.services(home):
-        for replica in operating.replicas(home, app_id):
-            try:
-                behind = max(behind, float(operating.ask(home, replica, "/internal/operator/lag", {})["seconds"]))
-            except operating.BusyError:
-                continue
-    return max(HELD, timedelta(seconds=behind * 2))
+    if brokers:
+        republishing.settle(home, progress)
 
 
 def start_servers(home: Home, servers: Iterable[Server], progress: Progress) -> None:
@@ -126,6 +103,12 @@ def stop_unused(home: Home, progress: Progress) -> None:
         (home.programs / f"{program.name}.json").unlink()
         progress.say(f"stopped: {program.name}")
     supervisor.write_configuration(home, load_all(home))
+
+
+def _cut_off(home: Home) -> set[str]:
+    """Return the roles whose file was replaced by a swap that was killed before it had ended."""
+    debt = republishing.owed(home)
+    return {role for role in moving.ROLES if moving.unfinished(home, role)} | (debt.roles if debt else set())
 
 
 def _differs(home: Home, variant: Variant) -> bool:

@@ -137,6 +137,6 @@ def test_a_swap_that_was_cut_off_in_its_last_copy_is_ended_by_typing_it_again(
     assert cut.asked[0]["source"] == "order-details"
     again = Service(pages=1)
     said = typed(home, monkeypatch, again)
-    assert "the rest was not copied to its end" in said
+    assert "taken up where it was cut off: order-details" in said
     assert [(body["source"], body["after"]) for body in again.asked] == [("order-details-previous", after)]
     assert typed(home, monkeypatch, Service(pages=1)) == "nothing to swap: all of it is in use"
