@@ -17,20 +17,16 @@ import (
 const password = "known to the tests"
 
 // valkey returns the address of a real server, of which it starts a process; whoever runs the tests says which.
-func valkey(t testing.TB) (string, *redis.Client) {
+func valkey(t testing.TB, more ...string) (string, *redis.Client) {
 	t.Helper()
 	program := os.Getenv("SIDECART_VALKEY_SERVER")
 	if program == "" {
 		t.Skip("SIDECART_VALKEY_SERVER names no server")
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
-	_, port, _ := net.SplitHostPort(address)
-	server := exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", password)
+	port := free(t)
+	address := net.JoinHostPort("127.0.0.1", port)
+	said := []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", password}
+	server := exec.Command(program, append(said, more...)...)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -38,6 +34,17 @@ func valkey(t testing.TB) (string, *redis.Client) {
 	t.Cleanup(func() { _ = operator.Close(); _ = server.Process.Kill(); _ = server.Wait() })
 	eventually(t, "it does not start", func() bool { return operator.Ping(context.Background()).Err() == nil })
 	return address, operator
+}
+
+func free(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return port
 }
 
 func stored(t *testing.T, operator *redis.Client, topic string) []map[string]any {
@@ -115,6 +122,24 @@ func TestARelaysBatchIsKeptInItsOrder(t *testing.T) {
 	for i, each := range stored(t, operator, "t") {
 		if each["data"] != events[i] {
 			t.Fatalf("%d is not where it was", i)
+		}
+	}
+}
+
+func TestAClusterKeepsABatchAsWell(t *testing.T) {
+	address, operator := valkey(t, "--cluster-enabled", "yes", "--cluster-port", free(t))
+	ctx := context.Background()
+	if err := operator.ClusterAddSlotsRange(ctx, 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is not up", func() bool { return strings.Contains(operator.ClusterInfo(ctx).Val(), "cluster_state:ok") })
+	broker := connected(t, address, fields{"redisPassword": password, "redisType": "cluster"})
+	for _, topic := range []string{"one", "other"} {
+		if failed, err := publish(ctx, broker, batch(topic, "a", "b", "c")); len(failed) > 0 || err != nil {
+			t.Errorf("%v: %v", failed, err)
+		}
+		if found := fmt.Sprint(stored(t, operator, topic)); found != "[map[data:a] map[data:b] map[data:c]]" {
+			t.Errorf("%s: %s", topic, found)
 		}
 	}
 }
