@@ -9,6 +9,14 @@ PORTS = "http:3504 grpc:4504 internal_grpc:5504 metrics:9504"
 REMEDY = "put ses-access-key into /home/somebody/elsewhere/secrets.json and restart, or start with SIDECART_PROVIDERS=x"
 
 
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colours, whatever the surroundings ask for."""
+    monkeypatch.setenv("TERM", "dumb")
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def shown(capsys: pytest.CaptureFixture[str]) -> str:
     table = tables.table("name", "kind", "ports", "what to do")
     table.add_row(NAME, "sidecar", PORTS, REMEDY)
@@ -34,7 +42,6 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "dumb")
     said = shown(capsys)
     assert all(len(line) <= 80 for line in said.splitlines())
     assert NAME in said
