@@ -34,20 +34,22 @@ async def starts(pace: Pace, clock: Clock, rounds: int) -> list[float]:
     return times
 
 
-async def test_the_first_round_goes_at_once_and_the_next_keep_their_distance(clock: Clock) -> None:
-    assert await starts(Pace(0.05), clock, 3) == [0, 0.05, 0.1]
+async def test_the_first_rounds_go_at_once_and_the_next_keep_their_distance(clock: Clock) -> None:
+    assert await starts(Pace(0.05), clock, 6) == [0, 0, 0, 0.05, 0.1, 0.15]
 
 
-async def test_after_a_rest_nobody_waits(clock: Clock) -> None:
-    pace = Pace(0.01)
-    await pace.turn()
-    clock.now += 0.02
-    assert await starts(pace, clock, 1) == [0]
+async def test_after_a_rest_nobody_waits_and_a_long_one_saves_up_no_more_than_a_short_one(clock: Clock) -> None:
+    pace = Pace(0.05)
+    await starts(pace, clock, 10)
+    clock.now += 0.05
+    assert await starts(pace, clock, 2) == [0, 0.05]
+    clock.now += 3600
+    assert await starts(pace, clock, 4) == [0, 0, 0, 0.05]
 
 
 @pytest.mark.parametrize(("behind", "distance"), [(0.0, 0.08), (0.7, 0.08), (1.6, 0.16), (60.0, 0.24)])
 async def test_who_is_behind_takes_longer_rounds_up_to_a_limit(clock: Clock, behind: float, distance: float) -> None:
-    assert await starts(Pace(0.08, lambda: behind), clock, 2) == [0, distance]
+    assert await starts(Pace(0.08, lambda: behind), clock, 5) == [0, 0, 0, distance, 2 * distance]
 
 
 async def test_no_pace_is_kept_where_none_is_set(clock: Clock) -> None:
