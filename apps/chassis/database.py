@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from apps.chassis import outbox, seams
 from apps.chassis.codec import Codec
@@ -20,6 +22,8 @@ _SERVER_SETTINGS = (
     "-c max_parallel_workers_per_gather=0"
 )
 _POOL_WAIT_S = 5.0
+_LAST_LOOKS = 200
+_BETWEEN_LOOKS_S = 0.01
 _AFTERWARDS = "afterwards"
 
 
@@ -98,7 +102,12 @@ class Database:
             seams.after("commit")
 
     async def close(self) -> None:
-        """Give every connection back."""
+        """Give every connection back; one that a cancelled task is still putting into the pool is waited for."""
+        pool = self.engine.pool
+        for _ in range(_LAST_LOOKS):
+            if not isinstance(pool, QueuePool) or not pool.checkedout():
+                break
+            await asyncio.sleep(_BETWEEN_LOOKS_S)
         await self.engine.dispose()
 
 

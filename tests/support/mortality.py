@@ -15,11 +15,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NoReturn
 
 import psycopg
+from sqlalchemy import text
 
+from apps.chassis.database import Database
 from stack.home import CHECKOUT
 
 VISIBLE: Final = frozenset({"commit", "call", "answer"})
 LONGEST_S: Final = 60
+_AT_WORK: Final = text("""
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'
+""")
 
 
 class Lives:
@@ -99,6 +105,15 @@ def _end_with(live: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]], line:
 async def _lived(live: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]], line: str) -> dict[str, Any]:
     async with asyncio.timeout(LONGEST_S):
         return await live(json.loads(line))
+
+
+async def buried(database: Database) -> None:
+    """Wait until the server knows of a death: until then it keeps the locks of the dead, and who skips what is locked
+    would find nothing to do.
+    """
+    async with asyncio.timeout(LONGEST_S), database.reading() as connection:
+        while (await connection.execute(_AT_WORK)).scalar_one():
+            await asyncio.sleep(0.01)
 
 
 def moments(steps: Sequence[str]) -> list[int]:

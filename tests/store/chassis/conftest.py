@@ -50,8 +50,9 @@ async def database(postgres_cluster: Cluster) -> AsyncIterator[Database]:
     engine = engine_for(postgres_cluster.bare_database(), pool_size=10)
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE effects (name text NOT NULL)"))
-    yield Database(engine, PlainCodec())
-    await engine.dispose()
+    opened = Database(engine, PlainCodec())
+    yield opened
+    await opened.close()
 
 
 async def count(database: Database, table: str) -> int:

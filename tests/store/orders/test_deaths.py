@@ -21,7 +21,7 @@ from tests.store.orders.mortal import NOW, do, open_mortal
 from tests.store.orders.scenes import FEW, SCENES, Act, Scene, Stage
 from tests.store.orders.shop import Shop
 from tests.support.asgi import APP_TOKEN
-from tests.support.mortality import Lives, moments
+from tests.support.mortality import Lives, buried, moments
 
 FIRST = 10
 _ORDERS = text("""
@@ -136,6 +136,7 @@ async def die_at_each(scene: Scene, shop: Shop, lives: Lives, *, every: bool) ->
         scenery = await stage(shop)
         act = await scene(scenery)
         assert lives.live(act, at) == {"killed_by": 9}, (at, lived["steps"])
+        await buried(shop.database)
         await again(shop, act)
         assert await outcome(scenery) == expected, f"killed before step {at} of {lived['steps']}"
     return len(deaths)

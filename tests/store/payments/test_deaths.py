@@ -19,7 +19,7 @@ from tests.store.payments.desk import Desk
 from tests.store.payments.mortal import SOON_S, do, open_mortal, work
 from tests.store.payments.scenes import FEW, SCENES, Act, Scene, Stage, new_stage
 from tests.support.asgi import APP_TOKEN
-from tests.support.mortality import VISIBLE, Lives
+from tests.support.mortality import VISIBLE, Lives, buried
 
 PATIENCE_S = 60
 
@@ -129,6 +129,7 @@ async def die_at_each(scene: Scene, desk: Desk, lives: Lives, *, every: bool) ->
         stage = new_stage(desk)
         act = await scene(stage)
         assert lives.live(act, at) == {"killed_by": 9}, (at, lived["steps"])
+        await buried(desk.database)
         await again(desk, act)
         assert await outcome(stage) == expected, f"killed before step {at} of {lived['steps']}"
     audit = await books.audit(desk.database)
