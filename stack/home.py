@@ -13,6 +13,13 @@ HIGHEST_OFFSET = 65535 - HIGHEST_FIXED_PORT
 LONGEST_HOME = 75
 
 
+def existing(folder: Path) -> Path:
+    """Return *folder*, or the nearest above it that is there."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
 @dataclass(frozen=True)
 class Home:
     """The paths below one `SIDECART_HOME`; nothing is created by asking for them."""
@@ -87,9 +94,7 @@ class Home:
     @property
     def usable(self) -> bool:
         """Tell whether a system can live here, or in a folder that can still be made here."""
-        folder = self.root
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
+        folder = existing(self.root)
         return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
     def make_directories(self) -> None:

@@ -1,7 +1,6 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 from rich.text import Text
@@ -10,7 +9,7 @@ from stack import plan, ports, postgres, records, runtime, secrets_file, topolog
 from stack.cache import cache_root
 from stack.cli import tables
 from stack.errors import StackError
-from stack.home import Home, current_home
+from stack.home import Home, current_home, existing
 
 NEEDED_GIB = 2
 # Modules, what was compiled, Go itself, and the programs.
@@ -40,7 +39,7 @@ def _findings(home: Home) -> Iterator[Finding]:
     yield _asked("secrets", lambda: _secrets(home))
     yield "home", home.usable, f"{home.root}, port offset {home.offset}"
     needed = NEEDED_GIB if runtime.is_here() else TO_BUILD_GIB
-    free = min(shutil.disk_usage(_existing(folder)).free for folder in (home.root, cache_root()))
+    free = min(shutil.disk_usage(existing(folder)).free for folder in (home.root, cache_root()))
     yield "disk", free > needed * GIB, f"{free / GIB:.1f} GiB free, {needed} needed"
     memory = psutil.virtual_memory().available
     yield "memory", memory > NEEDED_GIB * GIB, f"{memory / GIB:.1f} GiB available, {NEEDED_GIB} needed"
@@ -72,9 +71,3 @@ def _ports(home: Home) -> str:
         return f"in use by this system (pid {record.pid})"
     ports.refuse_taken(plan.ports(home, topology.load()))
     return f"all free, with offset {home.offset}"
-
-
-def _existing(folder: Path) -> Path:
-    while not folder.exists():
-        folder = folder.parent
-    return folder
