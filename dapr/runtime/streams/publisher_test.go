@@ -147,12 +147,7 @@ func TestWhatHadNoAnswerWhenTheConnectionWasCutIsSentAgainAndNothingElse(t *test
 
 func TestAnEntryThatCutsEveryConnectionHoldsUpNoOther(t *testing.T) {
 	s := serve(t)
-	s.says = func(_ int, entry string) string {
-		if entry == "poison" {
-			return hangUp
-		}
-		return taken
-	}
+	s.says = hangingUpAt("poison")
 	failed, err := publish(context.Background(), connected(t, s.listener.Addr().String(), nil), batch("t", "a", "poison", "b", "c"))
 	if !slices.Equal(failed, []string{"poison"}) || err == nil {
 		t.Errorf("%v: %v", failed, err)
@@ -164,12 +159,7 @@ func TestAnEntryThatCutsEveryConnectionHoldsUpNoOther(t *testing.T) {
 
 func TestWithoutRetriesAllThatHadNoAnswerFailed(t *testing.T) {
 	s := serve(t)
-	s.says = func(_ int, entry string) string {
-		if entry == "b" {
-			return hangUp
-		}
-		return taken
-	}
+	s.says = hangingUpAt("b")
 	broker := connected(t, s.listener.Addr().String(), fields{"redisMaxRetries": "-1"})
 	failed, err := publish(context.Background(), broker, batch("t", "a", "b", "c"))
 	if !slices.Equal(failed, []string{"b", "c"}) || err == nil {

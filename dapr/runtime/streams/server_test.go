@@ -29,6 +29,16 @@ const (
 	hangUp = ""
 )
 
+// hangingUpAt says that all is taken but one entry, at which the server cuts the connection.
+func hangingUpAt(entry string) func(int, string) string {
+	return func(_ int, heard string) string {
+		if heard == entry {
+			return hangUp
+		}
+		return taken
+	}
+}
+
 func serve(t testing.TB) *server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
