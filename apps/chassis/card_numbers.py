@@ -50,7 +50,7 @@ def screened(value: Any) -> tuple[Any, str]:
 
 
 def _has_long_numbers(value: Any) -> bool:
-    """Tell, in a tenth of the time, whether there is anything to judge: most facts hold no number of that length."""
+    """Tell, in a third of the time, whether there is anything to judge: most facts hold no number of that length."""
     if isinstance(value, str):
         return len(value) >= _SHORTEST and _DIGITS.search(value) is not None
     if isinstance(value, dict):
